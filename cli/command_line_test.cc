@@ -1,0 +1,197 @@
+#include "cli/command_line.h"
+
+#include <vector>
+
+#include "tests/catch.h"
+
+namespace daybook::cli {
+namespace {
+
+absl::StatusOr<CommandLine> Parse(std::vector<const char*> words) {
+  words.insert(words.begin(), "daybook");
+  return ParseCommandLine(static_cast<int>(words.size()), words.data());
+}
+
+template <class Flags>
+Flags ParseAs(const std::vector<const char*>& words) {
+  const absl::StatusOr<CommandLine> line = Parse(words);
+  REQUIRE_OK(line);
+  REQUIRE(std::holds_alternative<Flags>(*line));
+  return std::get<Flags>(*line);
+}
+
+std::string ErrorOf(const std::vector<const char*>& words) {
+  const absl::StatusOr<CommandLine> line = Parse(words);
+  CHECK(line.status().code() == absl::StatusCode::kInvalidArgument);
+  return std::string(line.status().message());
+}
+
+TEST_CASE("import has its defaults", "[cli][flags]") {
+  const auto flags = ParseAs<ImportFlags>({"import", "s", "-"});
+  CHECK(flags.store == "s");
+  CHECK(flags.file == "-");
+  CHECK(flags.batch == 1000);
+  CHECK(flags.durability == Durability::kSync);
+  CHECK_FALSE(flags.format.has_value());
+  CHECK_FALSE(flags.skip_bad_lines);
+  CHECK(flags.create);
+  CHECK(flags.source.empty());
+}
+
+TEST_CASE("import takes its flags in any place", "[cli][flags]") {
+  const auto flags =
+      ParseAs<ImportFlags>({"--json", "import", "--batch", "5", "s", "--json", "f.csv",
+                            "--source=x", "--durability", "buffered", "--on-error", "skip",
+                            "--no-create", "--format", "csv", "--stream-field", "account"});
+  CHECK(flags.file == "f.csv");
+  CHECK(flags.batch == 5);
+  CHECK(flags.source == "x");
+  CHECK(flags.durability == Durability::kBuffered);
+  CHECK(flags.skip_bad_lines);
+  CHECK_FALSE(flags.create);
+  CHECK(flags.format == InputFormat::kCsv);
+  CHECK(flags.fields.stream == "account");
+}
+
+TEST_CASE("append takes any text as it stands", "[cli][flags]") {
+  const auto flags =
+      ParseAs<AppendFlags>({"append", "s", "a-1", "--type", "T", "--data", "{}", "--metadata",
+                            "{\"a\":[1,2]}", "--tag", "[a,b]", "--tag", "--x", "--tag", "",
+                            "--expect", "0", "--effective-at", "1970-01-01T00:00:00Z"});
+  CHECK(flags.data == "{}");
+  CHECK(flags.metadata == "{\"a\":[1,2]}");
+  CHECK(flags.tags == std::vector<std::string>{"[a,b]", "--x", ""});
+  CHECK(flags.expected == ExpectedVersion::NoStream());
+  CHECK(flags.effective_at == Timestamp(0));
+  CHECK(ParseAs<AppendFlags>({"append", "s", "a", "--type", "T", "--data", "[1]"}).data == "[1]");
+  CHECK(ParseAs<AppendFlags>({"append", "s", "a", "--type", "T", "--data", "-"}).data == "-");
+  CHECK(ParseAs<AppendFlags>({"append", "s", "a", "--type", "T", "--data", ""}).data == "");
+  CHECK_FALSE(ParseAs<AppendFlags>({"append", "s", "a", "--type", "T"}).data.has_value());
+}
+
+TEST_CASE("what append expects is a word or a number", "[cli][flags]") {
+  const auto expected = [](const char* text) {
+    return ParseAs<AppendFlags>({"append", "s", "a", "--type", "T", "--expect", text}).expected;
+  };
+  CHECK(expected("any") == ExpectedVersion::Any());
+  CHECK(expected("none") == ExpectedVersion::NoStream());
+  CHECK(expected("exists") == ExpectedVersion::StreamExists());
+  CHECK(expected("7") == ExpectedVersion::Exactly(Version(7)));
+  for (const char* text : {"-1", "7x", "", "0x7", "some", "9223372036854775808"}) {
+    CHECK_THAT(ErrorOf({"append", "s", "a", "--type", "T", "--expect", text}),
+               testing::HasText("--expect"));
+  }
+}
+
+TEST_CASE("the bounds of read are versions with a stream, else positions", "[cli][flags]") {
+  ReadOptions options =
+      ParseAs<ReadFlags>({"read", "s", "a-1", "--from", "2", "--to", "3"}).options;
+  CHECK(options.stream == "a-1");
+  CHECK(options.from_version == Version(2));
+  CHECK(options.to_version == Version(3));
+  CHECK_FALSE(options.from_position.has_value());
+  options = ParseAs<ReadFlags>({"read", "s", "--from", "2", "--to", "3"}).options;
+  CHECK_FALSE(options.stream.has_value());
+  CHECK(options.from_position == Position(2));
+  CHECK(options.to_position == Position(3));
+  options = ParseAs<ReadFlags>({"read", "s", "--position", "9"}).options;
+  CHECK(options.from_position == Position(9));
+  CHECK(options.to_position == Position(9));
+}
+
+TEST_CASE("read takes filters and moments", "[cli][flags]") {
+  const ReadOptions options = ParseAs<ReadFlags>({"read",
+                                                  "s",
+                                                  "--category",
+                                                  "c",
+                                                  "--type",
+                                                  "A",
+                                                  "--type",
+                                                  "B",
+                                                  "--tag",
+                                                  "x",
+                                                  "--tag",
+                                                  "y",
+                                                  "--id",
+                                                  "018f3c5e-0000-7000-8000-000000000001",
+                                                  "--recorded-from",
+                                                  "1970-01-01T00:00:01Z",
+                                                  "--effective-from",
+                                                  "1970-01-01T00:00:02Z",
+                                                  "--backwards",
+                                                  "--limit",
+                                                  "4",
+                                                  "--as-of-recorded",
+                                                  "1970-01-01T00:00:03Z",
+                                                  "--as-of-effective",
+                                                  "1970-01-01T00:00:04Z"})
+                                  .options;
+  CHECK(options.category == "c");
+  CHECK(options.types == std::vector<std::string>{"A", "B"});
+  CHECK(options.tags == std::vector<std::string>{"x", "y"});
+  CHECK(options.id.has_value());
+  CHECK(options.recorded_from == Timestamp(1'000'000'000));
+  CHECK(options.effective_from == Timestamp(2'000'000'000));
+  CHECK(options.direction == Direction::kBackwards);
+  CHECK(options.limit == 4);
+  CHECK(options.as_of.recorded_at == Timestamp(3'000'000'000));
+  CHECK(options.as_of.effective_at == Timestamp(4'000'000'000));
+  CHECK(ParseAs<ReadFlags>({"read", "s", "a", "--as-of-version", "3"}).options.as_of.version ==
+        Version(3));
+  CHECK(ParseAs<ReadFlags>({"read", "s", "--as-of-position", "3"}).options.as_of.position ==
+        Position(3));
+}
+
+TEST_CASE("tail, streams, stats, verify and repair take theirs", "[cli][flags]") {
+  const auto tail = ParseAs<TailFlags>(
+      {"tail", "s", "--from", "0", "--until", "9", "--limit", "2", "--type", "T"});
+  CHECK(tail.from == Position(1));
+  CHECK(tail.until == Position(9));
+  CHECK(tail.limit == 2);
+  CHECK(tail.options.types == std::vector<std::string>{"T"});
+  const auto streams =
+      ParseAs<StreamsFlags>({"streams", "s", "--prefix", "a-", "--as-of-position", "5"});
+  CHECK(streams.options.prefix == "a-");
+  CHECK(streams.options.as_of.position == Position(5));
+  CHECK(ParseAs<StatsFlags>({"stats", "read"}).store == "read");
+  CHECK(ParseAs<VerifyFlags>({"verify", "s", "--fast", "--snapshots", "--projections"}).fast);
+  const auto repair =
+      ParseAs<RepairFlags>({"repair", "s", "--from-backup", "b", "--accept-loss", "--dry-run"});
+  CHECK(repair.from_backup == "b");
+  CHECK(repair.accept_loss);
+  CHECK(repair.dry_run);
+}
+
+TEST_CASE("a wrong command line says what is wrong and where help is", "[cli][flags]") {
+  using testing::HasText;
+  CHECK_THAT(ErrorOf({}), HasText("--help"));
+  CHECK_THAT(ErrorOf({"nonsense"}), HasText("--help"));
+  CHECK_THAT(ErrorOf({"read"}), HasText("daybook read --help"));
+  CHECK_THAT(ErrorOf({"read", "s", "--nonsense"}), HasText("--nonsense"));
+  CHECK_THAT(ErrorOf({"read", "s", "a", "b"}), HasText("daybook read --help"));
+  CHECK_THAT(ErrorOf({"read", "s", "--limit", "-1"}), HasText("--limit"));
+  CHECK_THAT(ErrorOf({"read", "s", "--limit", "1", "--limit", "2"}), HasText("--limit"));
+  CHECK_THAT(ErrorOf({"read", "s", "--as-of-recorded", "yesterday"}), HasText("--as-of-recorded"));
+  CHECK_THAT(ErrorOf({"read", "s", "--as-of-version", "1"}), HasText("STREAM"));
+  CHECK_THAT(ErrorOf({"read", "s", "a", "--as-of-version", "1", "--as-of-position", "1"}),
+             HasText("--as-of"));
+  CHECK_THAT(ErrorOf({"read", "s", "--position", "1", "--from", "1"}), HasText("--position"));
+  CHECK_THAT(ErrorOf({"read", "s", "--id", "7"}), HasText("--id"));
+  CHECK_THAT(ErrorOf({"append", "s", "a"}), HasText("--type"));
+  CHECK_THAT(ErrorOf({"import", "s", "f", "--batch", "0"}), HasText("--batch"));
+  CHECK_THAT(ErrorOf({"import", "s", "f", "--batch", "65537"}), HasText("--batch"));
+  CHECK_THAT(ErrorOf({"import", "s", "f", "--durability", "none"}), HasText("--durability"));
+  CHECK_THAT(ErrorOf({"import", "s", "f", "--on-error", "cry"}), HasText("--on-error"));
+}
+
+TEST_CASE("every command has a help", "[cli][flags]") {
+  CHECK_THAT(ParseAs<TextFlags>({"--help"}).text, testing::HasText("import"));
+  for (const char* command :
+       {"import", "append", "read", "tail", "streams", "stats", "verify", "repair"}) {
+    CHECK_THAT(ParseAs<TextFlags>({command, "--help"}).text, testing::HasText("STORE"));
+  }
+  CHECK_THAT(ParseAs<TextFlags>({"--version"}).text, testing::HasText("daybook "));
+}
+
+}  // namespace
+}  // namespace daybook::cli

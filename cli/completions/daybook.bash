@@ -1,0 +1,51 @@
+# Completion of `daybook` in bash.
+
+_daybook() {
+  local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]}
+  local command="" word
+  for word in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
+    case $word in
+      import | append | read | tail | streams | stats | verify | repair)
+        command=$word
+        break
+        ;;
+    esac
+  done
+  local filters="--category --type --tag --id --recorded-from --effective-from --limit --from"
+  local flags="--help --json"
+  case $command in
+    "") flags="import append read tail streams stats verify repair --help --version --json" ;;
+    import)
+      flags+=" --source --batch --durability --on-error --format --no-create --stream-field"
+      flags+=" --type-field --time-field --data-field --data-base64-field --content-type-field"
+      flags+=" --id-field --tags-field --metadata-field"
+      ;;
+    append)
+      flags+=" --type --data --content-type --metadata --tag --id --effective-at --expect"
+      flags+=" --no-create"
+      ;;
+    read)
+      flags+=" $filters --to --position --backwards --as-of-version --as-of-position"
+      flags+=" --as-of-recorded --as-of-effective"
+      ;;
+    tail) flags+=" $filters --until" ;;
+    streams) flags+=" --category --prefix --as-of-position --as-of-recorded" ;;
+    verify) flags+=" --fast --snapshots --projections" ;;
+    repair) flags+=" --from-backup --accept-loss --dry-run" ;;
+  esac
+  case $previous in
+    --durability) mapfile -t COMPREPLY < <(compgen -W "sync buffered" -- "$current") ;;
+    --on-error) mapfile -t COMPREPLY < <(compgen -W "stop skip" -- "$current") ;;
+    --format) mapfile -t COMPREPLY < <(compgen -W "csv ndjson" -- "$current") ;;
+    --expect) mapfile -t COMPREPLY < <(compgen -W "any none exists" -- "$current") ;;
+    *)
+      if [[ $current == -* || -z $command ]]; then
+        mapfile -t COMPREPLY < <(compgen -W "$flags" -- "$current")
+      else
+        mapfile -t COMPREPLY < <(compgen -f -- "$current")
+      fi
+      ;;
+  esac
+}
+
+complete -o filenames -F _daybook daybook

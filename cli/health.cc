@@ -1,0 +1,104 @@
+#include "cli/health.h"
+
+#include <filesystem>
+#include <nlohmann/json.hpp>
+#include <system_error>
+
+#include "absl/strings/str_cat.h"
+#include "cli/progress.h"
+#include "daybook/store.h"
+
+namespace daybook::cli {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+Json ToJson(const Finding& finding) {
+  Json positions = Json::array();
+  if (finding.first_position > Position(0)) {
+    positions = {finding.first_position.value(), finding.last_position.value()};
+  }
+  return {{"kind", finding.kind},
+          {"file", finding.file},
+          {"offset", finding.offset},
+          {"positions", positions},
+          {"hint", finding.hint}};
+}
+
+void PrintReport(const VerifyReport& report, Console& console) {
+  std::string& out = console.out().buffer();
+  if (console.mode() == OutputMode::kJson) {
+    Json findings = Json::array();
+    for (const Finding& finding : report.findings) findings.push_back(ToJson(finding));
+    const Json json = {
+        {"ok", report.ok()}, {"positions", report.positions}, {"findings", findings}};
+    out.append(json.dump(-1, ' ', false, Json::error_handler_t::replace)).push_back('\n');
+    return;
+  }
+  for (const Finding& finding : report.findings) {
+    absl::StrAppend(&out, finding.kind, "  ", finding.file, ":", finding.offset);
+    if (finding.first_position > Position(0)) {
+      absl::StrAppend(&out, "  positions ", finding.first_position.value(), "..",
+                      finding.last_position.value());
+    }
+    absl::StrAppend(&out, "  ", finding.hint, "\n");
+  }
+  absl::StrAppend(&out, report.ok() ? "ok, " : "damaged, ", report.positions,
+                  " positions verified, ", report.findings.size(), " findings\n");
+}
+
+// Snapshots and projections are made by parts that this version does not have. What it does not
+// check it must not call whole.
+absl::Status RefuseIfThere(const std::string& store, const char* folder) {
+  std::error_code error;
+  const std::filesystem::path path = std::filesystem::path(store) / folder;
+  if (!std::filesystem::exists(path, error)) return absl::OkStatus();
+  return absl::FailedPreconditionError(
+      absl::StrCat("cannot verify ", folder, ", ", path.string(),
+                   ", use the newer version of daybook that made them"));
+}
+
+}  // namespace
+
+absl::Status RunVerify(const VerifyFlags& flags, Console& console) {
+  if (flags.snapshots) DAYBOOK_CLI_RETURN_IF_ERROR(RefuseIfThere(flags.store, "snapshots"));
+  if (flags.projections) DAYBOOK_CLI_RETURN_IF_ERROR(RefuseIfThere(flags.store, "projections"));
+  Progress progress(console, "verifying", "");
+  VerifyOptions options;
+  options.fast = flags.fast;
+  options.on_progress = [&progress](std::uint64_t done, std::uint64_t total) {
+    progress.Update(done, total, 0);
+  };
+  const absl::StatusOr<VerifyReport> report = Verify(flags.store, options);
+  if (!report.ok()) return report.status();
+  PrintReport(*report, console);
+  if (report->ok()) return absl::OkStatus();
+  return absl::DataLossError(absl::StrCat(report->findings.size(), " findings, ", flags.store,
+                                          ", look at each hint, then `daybook repair`"));
+}
+
+absl::Status RunRepair(const RepairFlags& flags, Console& console) {
+  RepairOptions options;
+  options.dry_run = flags.dry_run;
+  options.accept_loss = flags.accept_loss;
+  options.from_backup = flags.from_backup;
+  options.on_notice = console.notice_handler();
+  const absl::StatusOr<RepairReport> report = Repair(flags.store, options);
+  if (!report.ok()) return report.status();
+  std::string& out = console.out().buffer();
+  if (console.mode() == OutputMode::kText) {
+    absl::StrAppend(&out, flags.dry_run ? "would be: " : "", report->rebuilt,
+                    " derived files rebuilt, ", report->quarantined,
+                    " damaged ranges moved aside, ", report->restored, " events restored, ",
+                    report->lost, " lost\n");
+    return absl::OkStatus();
+  }
+  const Json json = {{"rebuilt", report->rebuilt},
+                     {"quarantined", report->quarantined},
+                     {"restored", report->restored},
+                     {"lost", report->lost}};
+  out.append(json.dump()).push_back('\n');
+  return absl::OkStatus();
+}
+
+}  // namespace daybook::cli

@@ -1,0 +1,286 @@
+#include "cli/json_text.h"
+
+#include <simdjson.h>
+
+#include <nlohmann/json.hpp>
+
+#include "absl/container/flat_hash_set.h"
+#include "absl/strings/str_cat.h"
+#include "cli/strings.h"
+
+namespace daybook::cli {
+namespace {
+
+bool IsSpace(char c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r'; }
+bool IsDigit(char c) { return c >= '0' && c <= '9'; }
+bool IsHex(char c) { return IsDigit(c) || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F'); }
+bool IsControl(char c) { return static_cast<unsigned char>(c) < 0x20; }
+
+}  // namespace
+
+bool JsonScanner::Fail(std::string_view problem) {
+  problem_ = problem;
+  return false;
+}
+
+absl::Status JsonScanner::ToStatus() const {
+  if (at_ < text_.size() && text_[at_] == '\0') {
+    return absl::InvalidArgumentError(
+        absl::StrCat("the line is not JSON at byte ", at_ + 1, ": a NUL byte"));
+  }
+  return absl::InvalidArgumentError(
+      absl::StrCat("the line is not JSON at byte ", at_ + 1, ": ", ToAbsl(problem_)));
+}
+
+void JsonScanner::SkipSpace() {
+  while (at_ < text_.size() && IsSpace(text_[at_])) ++at_;
+}
+
+bool JsonScanner::Consume(char c) {
+  if (at_ >= text_.size() || text_[at_] != c) return false;
+  ++at_;
+  return true;
+}
+
+bool JsonScanner::SkipEscape() {
+  ++at_;  // the backslash
+  switch (Peek()) {
+    case '"':
+    case '\\':
+    case '/':
+    case 'b':
+    case 'f':
+    case 'n':
+    case 'r':
+    case 't':
+      ++at_;
+      return true;
+    case 'u':
+      ++at_;
+      for (int digit = 0; digit < 4; ++digit, ++at_) {
+        if (!IsHex(Peek())) return Fail("four hex digits belong after \\u");
+      }
+      return true;
+    default:
+      return Fail("an escape that JSON does not know");
+  }
+}
+
+bool JsonScanner::SkipString() {
+  if (!Consume('"')) return Fail("a string is missing");
+  while (at_ < text_.size()) {
+    const char c = text_[at_];
+    if (c == '"') {
+      ++at_;
+      return true;
+    }
+    if (c == '\\') {
+      if (!SkipEscape()) return false;
+    } else if (IsControl(c)) {
+      return Fail("a control character in a string");
+    } else {
+      ++at_;
+    }
+  }
+  return Fail("a string is not closed");
+}
+
+bool JsonScanner::SkipDigits() {
+  if (!IsDigit(Peek())) return Fail("a digit is missing");
+  while (IsDigit(Peek())) ++at_;
+  return true;
+}
+
+bool JsonScanner::SkipNumber() {
+  Consume('-');
+  if (!Consume('0') && !SkipDigits()) return false;
+  if (Consume('.') && !SkipDigits()) return false;
+  if (Consume('e') || Consume('E')) {
+    if (!Consume('+')) Consume('-');
+    return SkipDigits();
+  }
+  return true;
+}
+
+bool JsonScanner::SkipWord(std::string_view word) {
+  if (text_.substr(at_, word.size()) != word) return Fail("a value is missing");
+  at_ += word.size();
+  return true;
+}
+
+bool JsonScanner::SkipScalar() {
+  const char c = Peek();
+  if (c == '"') return SkipString();
+  if (c == '-' || IsDigit(c)) return SkipNumber();
+  if (c == 't') return SkipWord("true");
+  if (c == 'f') return SkipWord("false");
+  return SkipWord("null");
+}
+
+bool JsonScanner::SkipKey() {
+  SkipSpace();
+  if (Peek() != '"') return Fail("a key is missing");
+  if (!SkipString()) return false;
+  SkipSpace();
+  return Consume(':') || Fail("a colon is missing");
+}
+
+// Goes into an object or array: stands before its first value then, or behind it if it is empty.
+bool JsonScanner::Open(char bracket, bool* empty) {
+  if (open_.size() == kJsonDepthMax) return Fail("nested too deep");
+  ++at_;
+  SkipSpace();
+  *empty = Consume(bracket == '{' ? '}' : ']');
+  if (*empty) return true;
+  open_.push_back(bracket);
+  return bracket != '{' || SkipKey();
+}
+
+// Behind a value within an object or array: on to the next value, or out of it.
+bool JsonScanner::CloseOrGoOn(bool* closed) {
+  SkipSpace();
+  const bool object = open_.back() == '{';
+  *closed = Consume(object ? '}' : ']');
+  if (*closed) {
+    open_.pop_back();
+    return true;
+  }
+  if (!Consume(',')) return Fail("a comma or a closing bracket is missing");
+  return !object || SkipKey();
+}
+
+bool JsonScanner::SkipValue() {
+  open_.clear();
+  for (;;) {
+    SkipSpace();
+    const char c = Peek();
+    bool done = true;
+    if (c == '{' || c == '[') {
+      if (!Open(c, &done)) return false;
+    } else if (!SkipScalar()) {
+      return false;
+    }
+    while (done && !open_.empty()) {
+      if (!CloseOrGoOn(&done)) return false;
+    }
+    if (done) return true;
+  }
+}
+
+bool IsUtf8(std::string_view text) { return simdjson::validate_utf8(text.data(), text.size()); }
+
+bool IsJsonValue(std::string_view text) {
+  JsonScanner scanner(text);
+  if (!scanner.SkipValue()) return false;
+  scanner.SkipSpace();
+  return scanner.at_end() && IsUtf8(text);
+}
+
+bool IsJsonObject(std::string_view text) {
+  const std::string_view trimmed = TrimJson(text);
+  return !trimmed.empty() && trimmed.front() == '{' && IsJsonValue(trimmed);
+}
+
+bool IsEmptyJsonObject(std::string_view text) {
+  const std::string_view trimmed = TrimJson(text);
+  return TrimJson(trimmed.substr(1, trimmed.size() - 2)).empty();
+}
+
+std::string_view TrimJson(std::string_view text) {
+  while (!text.empty() && IsSpace(text.front())) text.remove_prefix(1);
+  while (!text.empty() && IsSpace(text.back())) text.remove_suffix(1);
+  return text;
+}
+
+namespace {
+
+absl::Status RefuseRepeatedKeys(const std::vector<JsonField>& fields) {
+  absl::flat_hash_set<absl::string_view> seen;
+  constexpr std::size_t kFew = 24;
+  for (std::size_t i = 0; i < fields.size(); ++i) {
+    bool repeated = false;
+    if (fields.size() <= kFew) {
+      for (std::size_t j = 0; j < i; ++j) repeated |= fields[j].key == fields[i].key;
+    } else {
+      repeated = !seen.insert(ToAbsl(fields[i].key)).second;
+    }
+    if (repeated) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("the field `", ToAbsl(fields[i].key), "` stands there twice"));
+    }
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::Status SplitJsonObject(std::string_view text, std::vector<JsonField>& fields) {
+  fields.clear();
+  JsonScanner scanner(text);
+  scanner.SkipSpace();
+  if (!scanner.Consume('{')) {
+    return absl::InvalidArgumentError(
+        "the line is not a JSON object: it does not begin with a brace");
+  }
+  scanner.SkipSpace();
+  bool more = !scanner.Consume('}');
+  while (more) {
+    scanner.SkipSpace();
+    const std::size_t key = scanner.at();
+    if (!scanner.SkipString()) return scanner.ToStatus();
+    const std::size_t key_end = scanner.at();
+    scanner.SkipSpace();
+    if (!scanner.Consume(':')) {
+      scanner.Fail("a colon is missing");
+      return scanner.ToStatus();
+    }
+    scanner.SkipSpace();
+    const std::size_t value = scanner.at();
+    if (!scanner.SkipValue()) return scanner.ToStatus();
+    fields.push_back(
+        {text.substr(key + 1, key_end - key - 2), text.substr(value, scanner.at() - value)});
+    scanner.SkipSpace();
+    more = scanner.Consume(',');
+    if (!more && !scanner.Consume('}')) {
+      scanner.Fail("a comma or a closing brace is missing");
+      return scanner.ToStatus();
+    }
+  }
+  scanner.SkipSpace();
+  if (!scanner.at_end()) {
+    scanner.Fail("text after the object");
+    return scanner.ToStatus();
+  }
+  return RefuseRepeatedKeys(fields);
+}
+
+absl::StatusOr<std::string> UnquoteJson(std::string_view token) {
+  const nlohmann::json value = nlohmann::json::parse(token, nullptr, /*allow_exceptions=*/false);
+  if (!value.is_string())
+    return absl::InvalidArgumentError("is not a JSON string of whole characters");
+  return value.get<std::string>();
+}
+
+void AppendJsonString(std::string_view text, std::string& out) {
+  constexpr std::string_view kHex = "0123456789abcdef";
+  out.push_back('"');
+  std::size_t plain = 0;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const char c = text[i];
+    if (c != '"' && c != '\\' && !IsControl(c)) continue;
+    out.append(text, plain, i - plain);
+    plain = i + 1;
+    if (IsControl(c)) {
+      out.append("\\u00");
+      out.push_back(kHex[static_cast<unsigned char>(c) >> 4]);
+      out.push_back(kHex[static_cast<unsigned char>(c) & 15]);
+    } else {
+      out.push_back('\\');
+      out.push_back(c);
+    }
+  }
+  out.append(text, plain);
+  out.push_back('"');
+}
+
+}  // namespace daybook::cli

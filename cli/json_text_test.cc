@@ -1,0 +1,133 @@
+#include "cli/json_text.h"
+
+#include <string>
+#include <vector>
+
+#include "tests/catch.h"
+
+namespace daybook::cli {
+namespace {
+
+TEST_CASE("every text that JSON allows is a value", "[cli][json]") {
+  for (const char* text : {"null",
+                           "true",
+                           "false",
+                           "0",
+                           "-0",
+                           "-1",
+                           "1.10",
+                           "12e5",
+                           "1E+2",
+                           "1e-9",
+                           "\"\"",
+                           "\"a\\n\\u00e9\"",
+                           "{}",
+                           "[]",
+                           "[1,[2,[]],{}]",
+                           R"({"a":{"b":[1,2,{"c":null}]},"d":""})",
+                           " \t{\r\n\"a\" : 1 } ",
+                           "9223372036854775808",
+                           "123456789012345678901234567890",
+                           "1e400",
+                           R"("\ud800")",
+                           R"({"a":1,"a":2})"}) {
+    INFO(text);
+    CHECK(IsJsonValue(text));
+  }
+}
+
+TEST_CASE("what JSON does not allow is refused", "[cli][json]") {
+  for (const char* text :
+       {"",         " ",          "nul",   "True",  "01",        "+1",     "1.",      ".5",
+        "1e",       "-",          "1 2",   "\"",    "\"a",       "\"\t\"", R"("\x")", R"("\u12g4")",
+        "{",        "}",          "[",     "]",     "[1,]",      "[,1]",   "[1 2]",   "{\"a\"}",
+        "{\"a\":}", "{\"a\":1,}", "{a:1}", "{1:1}", "{\"a\":1]", "[1}",    "NaN",     "Infinity",
+        "\xff",     "\"\xc3\"",   "'a'",   "[1]x",  "tru e"}) {
+    INFO(text);
+    CHECK_FALSE(IsJsonValue(text));
+  }
+  CHECK_FALSE(IsJsonValue(std::string_view("\"a\0b\"", 5)));
+  CHECK_FALSE(IsJsonValue(std::string_view("1\0", 2)));
+}
+
+TEST_CASE("nesting is allowed to its limit and no deeper", "[cli][json]") {
+  const std::string open(kJsonDepthMax, '[');
+  const std::string close(kJsonDepthMax, ']');
+  CHECK(IsJsonValue(open + close));
+  CHECK_FALSE(IsJsonValue("[" + open + close + "]"));
+}
+
+TEST_CASE("every beginning of a value is not one", "[cli][json]") {
+  const std::string text = R"({"a":[1.5e3,"x\u00e9\\",{"b":true}],"c":null})";
+  REQUIRE(IsJsonValue(text));
+  for (std::size_t size = 0; size < text.size(); ++size)
+    CHECK_FALSE(IsJsonValue(text.substr(0, size)));
+}
+
+TEST_CASE("an object is split into its fields as they stand", "[cli][json]") {
+  std::vector<JsonField> fields;
+  REQUIRE_OK(SplitJsonObject(R"( {"a" : 1.10 , "b\n":{"x":[1, 2]},"c":"}"} )", fields));
+  REQUIRE(fields.size() == 3);
+  CHECK(fields[0].key == "a");
+  CHECK(fields[0].value == "1.10");
+  CHECK(fields[1].key == "b\\n");
+  CHECK(fields[1].value == R"({"x":[1, 2]})");
+  CHECK(fields[2].value == R"("}")");
+  REQUIRE_OK(SplitJsonObject("{}", fields));
+  CHECK(fields.empty());
+}
+
+TEST_CASE("what is not one object is not split, and says where", "[cli][json]") {
+  std::vector<JsonField> fields;
+  CHECK_THAT(std::string(SplitJsonObject("[1]", fields).message()),
+             testing::HasText("does not begin with a brace"));
+  CHECK_THAT(std::string(SplitJsonObject(R"({"a":1}x)", fields).message()),
+             testing::HasText("at byte 8: text after the object"));
+  CHECK_THAT(std::string(SplitJsonObject(R"({"a":01})", fields).message()),
+             testing::HasText("at byte 7"));
+  CHECK_THAT(std::string(SplitJsonObject(std::string_view("{\"a\0\":1}", 8), fields).message()),
+             testing::HasText("a NUL byte"));
+  for (const char* text : {"", "{", "{,}", R"({"a":1,})", R"({"a":1 "b":2})", R"({"a")"}) {
+    INFO(text);
+    CHECK(SplitJsonObject(text, fields).code() == absl::StatusCode::kInvalidArgument);
+  }
+}
+
+TEST_CASE("a repeated key is refused among few fields and among many", "[cli][json]") {
+  std::vector<JsonField> fields;
+  CHECK_THAT(std::string(SplitJsonObject(R"({"a":1,"b":2,"a":3})", fields).message()),
+             testing::HasText("`a` stands there twice"));
+  std::string many = "{";
+  for (int i = 0; i < 1000; ++i) many += "\"k" + std::to_string(i) + "\":0,";
+  REQUIRE_OK(SplitJsonObject(many + "\"z\":0}", fields));
+  CHECK(fields.size() == 1001);
+  CHECK_THAT(std::string(SplitJsonObject(many + "\"k500\":0}", fields).message()),
+             testing::HasText("`k500` stands there twice"));
+}
+
+TEST_CASE("strings go into JSON and come out of it", "[cli][json]") {
+  for (const std::string text : {"", "plain", "a\"b\\c", "line\nbreak\x01", "\u00e9\U0001F600"}) {
+    std::string quoted;
+    AppendJsonString(text, quoted);
+    INFO(quoted);
+    CHECK(IsJsonValue(quoted));
+    const absl::StatusOr<std::string> back = UnquoteJson(quoted);
+    REQUIRE_OK(back);
+    CHECK(*back == text);
+  }
+  CHECK(UnquoteJson(R"("\ud83d\ude00")").value() == "\U0001F600");
+  CHECK_FALSE(UnquoteJson(R"("\ud83d")").ok());
+  CHECK_FALSE(UnquoteJson("1").ok());
+}
+
+TEST_CASE("an object without fields is known for it", "[cli][json]") {
+  CHECK(IsEmptyJsonObject("{}"));
+  CHECK(IsEmptyJsonObject(" { \n } "));
+  CHECK_FALSE(IsEmptyJsonObject(R"({"a":1})"));
+  CHECK(IsJsonObject(" {} "));
+  CHECK_FALSE(IsJsonObject("[]"));
+  CHECK_FALSE(IsJsonObject(""));
+}
+
+}  // namespace
+}  // namespace daybook::cli

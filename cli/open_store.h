@@ -1,0 +1,25 @@
+// Opening a store for the commands that append.
+
+#ifndef DAYBOOK_CLI_OPEN_STORE_H_
+#define DAYBOOK_CLI_OPEN_STORE_H_
+
+#include <memory>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "cli/console.h"
+#include "daybook/store.h"
+
+namespace daybook::cli {
+
+// Opens `path` for appending. Creates it, if `create` allows, where it is missing or an empty
+// folder, and then says so on stderr.
+absl::StatusOr<std::unique_ptr<Store>> OpenForAppend(const std::string& path, bool create,
+                                                     Durability durability, Console& console);
+
+// Opens `path` for reading.
+absl::StatusOr<std::unique_ptr<Reader>> OpenForRead(const std::string& path, Console& console);
+
+}  // namespace daybook::cli
+
+#endif  // DAYBOOK_CLI_OPEN_STORE_H_

@@ -1,0 +1,111 @@
+#include "log/segment.h"
+
+#include <cstring>
+
+#include "absl/strings/str_cat.h"
+#include "base/checksum.h"
+#include "base/status.h"
+#include "io/directory.h"
+#include "io/file.h"
+#include "log/event_codec.h"
+
+namespace daybook {
+
+const char* CheckSegmentHeader(const SegmentHeader& header, bool* newer) {
+  *newer = false;
+  if (header.magic != kSegmentMagic) return "it does not begin as a segment does";
+  if (header.header_hash != HashOf(header)) return "the hash of its header is wrong";
+  if (header.format_major != kFormatMajor ||
+      (header.incompatible_flags & ~kKnownIncompatibleFlags) != 0) {
+    *newer = true;
+    return "it was written by a newer version of the format";
+  }
+  if (header.first_position == 0 || header.first_position > kCountMax) return "its first position";
+  if (header.segment_bytes < kSegmentHeaderBytes ||
+      header.segment_bytes % kFrameAlignment != 0) {
+    return "its size is none that a segment has";
+  }
+  return nullptr;
+}
+
+absl::StatusOr<std::shared_ptr<const LogSegment>> LogSegment::Open(
+    const std::filesystem::path& store_directory, std::uint64_t first_position,
+    const StoreIdentity& identity) {
+  std::string name = "log/" + SegmentFileName(first_position);
+  DAYBOOK_ASSIGN_OR_RETURN(const File file, File::OpenRead(store_directory / name));
+  const auto damaged = [&](const char* what) {
+    return DataLossAt({name, 0, Position(first_position), Position(0)},
+                      absl::StrCat("the segment cannot be opened: ", what));
+  };
+  DAYBOOK_ASSIGN_OR_RETURN(const std::uint64_t size, file.Size());
+  if (size < kSegmentHeaderBytes) return damaged("it is shorter than its header");
+  SegmentHeader header;
+  DAYBOOK_RETURN_IF_ERROR(file.ReadAt(0, std::as_writable_bytes(std::span(&header, 1))));
+  bool newer = false;
+  if (const char* what = CheckSegmentHeader(header, &newer)) {
+    if (!newer) return damaged(what);
+    return absl::FailedPreconditionError(absl::StrCat(name, ": ", what, "; use a newer Daybook"));
+  }
+  if (header.first_position != first_position) return damaged("it is named by another position");
+  if (StoreIdentity{header.store_id, header.incarnation} != identity) {
+    return damaged("it belongs to another store or incarnation");
+  }
+  DAYBOOK_ASSIGN_OR_RETURN(MappedFile map,
+                           MappedFile::MapRead(file, std::min(size, header.segment_bytes)));
+  return std::shared_ptr<const LogSegment>(
+      new LogSegment(header, std::move(map), std::move(name)));
+}
+
+const char* CheckRecordHeader(std::span<const std::byte> segment, std::uint64_t offset,
+                              std::uint64_t salt, const RecordHeader** header) {
+  if (offset % 8 != 0 || offset > segment.size() ||
+      segment.size() - offset < sizeof(RecordHeader)) {
+    return "the event lies outside of its file";
+  }
+  const auto* found = reinterpret_cast<const RecordHeader*>(segment.data() + offset);
+  if (found->header_hash != HashOf(*found, salt)) return "the hash of the event's header is wrong";
+  if (found->header_length != sizeof(RecordHeader) || found->body_length % 8 != 0 ||
+      segment.size() - offset - sizeof(RecordHeader) < found->body_length) {
+    return "the event's lengths are wrong";
+  }
+  *header = found;
+  return nullptr;
+}
+
+void FillFromHeader(const RecordHeader& header, EventView* event) {
+  event->position = Position(header.position);
+  event->version = Version(header.version);
+  event->recorded_at = Timestamp(header.recorded_at);
+  event->commit_first_position = Position(header.commit_first_position);
+}
+
+absl::Status LogSegment::Damaged(std::uint64_t offset, Position position, const char* what) const {
+  return DataLossAt({name_, offset, position, position}, what);
+}
+
+absl::Status LogSegment::ReadHeader(std::uint64_t offset, Position position,
+                                    const RecordHeader** header) const {
+  if (const char* what = CheckRecordHeader(bytes(), offset, header_.salt, header)) {
+    return Damaged(offset, position, what);
+  }
+  if ((*header)->position != position.value()) {
+    return Damaged(offset, position, "another event stands where this one should");
+  }
+  return absl::OkStatus();
+}
+
+absl::Status LogSegment::ReadEvent(std::uint64_t offset, Position position,
+                                   EventView* event) const {
+  const RecordHeader* header = nullptr;
+  DAYBOOK_RETURN_IF_ERROR(ReadHeader(offset, position, &header));
+  const std::span<const std::byte> body =
+      bytes().subspan(offset + sizeof(RecordHeader), header->body_length);
+  if (Hash64(body) != header->body_hash) {
+    return Damaged(offset, position, "the hash of the event's body is wrong");
+  }
+  FillFromHeader(*header, event);
+  if (const char* what = DecodeBody(body, event)) return Damaged(offset, position, what);
+  return absl::OkStatus();
+}
+
+}  // namespace daybook

@@ -1,0 +1,48 @@
+// What stands behind a Reader: in the writer's process the writer itself, in others a follower of the log.
+
+#ifndef DAYBOOK_STORE_READER_IMPL_H_
+#define DAYBOOK_STORE_READER_IMPL_H_
+
+#include <chrono>
+#include <filesystem>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "daybook/store.h"
+#include "log/format.h"
+#include "read/segments.h"
+#include "read/view.h"
+
+namespace daybook {
+
+// Thread-safe.
+class Reader::Impl {
+ public:
+  Impl(std::filesystem::path directory, const StoreHeader& store, NoticeHandler on_notice)
+      : directory_(std::move(directory)), store_(store), on_notice_(std::move(on_notice)) {}
+  virtual ~Impl() = default;
+  Impl(const Impl&) = delete;
+  Impl& operator=(const Impl&) = delete;
+
+  // What a read works on. kFailedPrecondition where there is nothing to be read any more (a forked child).
+  virtual absl::StatusOr<ReadView> View() = 0;
+  [[nodiscard]] virtual Position visible() = 0;
+  [[nodiscard]] virtual Position durable() = 0;
+  virtual absl::StatusOr<Position> WaitVisible(Position position,
+                                               std::chrono::milliseconds timeout) = 0;
+  // Fills what only the writer knows.
+  virtual void FillStats(StoreStats* stats) { static_cast<void>(stats); }
+
+  [[nodiscard]] const std::filesystem::path& directory() const { return directory_; }
+  [[nodiscard]] const StoreHeader& store() const { return store_; }
+
+ protected:
+  const std::filesystem::path directory_;
+  const StoreHeader store_;
+  const NoticeHandler on_notice_;
+  SegmentSet segments_;
+};
+
+}  // namespace daybook
+
+#endif  // DAYBOOK_STORE_READER_IMPL_H_

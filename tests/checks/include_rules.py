@@ -1,0 +1,199 @@
+#!/usr/bin/env python3
+"""Fails on an include against the rules of the tree.
+
+Modules of core/ include downwards only:
+
+    store -> append, read -> log, index -> io, kv -> base
+
+and never a module of their own height, so log never sees index nor the reverse. Each third-party
+library and the operating system have one place that knows them. cli/, examples/ and bench/ (but
+bench/micro, which measures parts) see public headers only, and public headers see nothing but the
+standard library, Status and StatusOr.
+"""
+
+import argparse
+import pathlib
+import re
+import sys
+import tempfile
+
+from sources import Findings, code_files, expect_bites, includes, read_text
+
+HEIGHT = {"base": 0, "io": 1, "kv": 1, "log": 2, "index": 2, "append": 3, "read": 3, "store": 4}
+PUBLIC_THIRD_PARTY = {"absl/status/status.h", "absl/status/statusor.h"}
+
+SYSTEM = re.compile(
+    r"^(sys/|linux/|netinet/|arpa/|net/|asm/|"
+    r"(aio|dirent|dlfcn|fcntl|fnmatch|ftw|glob|grp|libgen|mntent|mqueue|netdb|poll|pthread|pwd|"
+    r"sched|semaphore|signal|spawn|syscall|syslog|termios|unistd|utime)\.h$)")
+
+# Who may include what, in core/: (pattern of the header, where it is allowed, why). Tests are bound
+# by the first list only.
+LIBRARIES = [
+    (re.compile(r"^lmdb\.h$"), re.compile(r"^core/kv/"), "<lmdb.h> belongs to core/kv"),
+    (re.compile(r"^(capnp/|kj/)|\.capnp\.h$"), re.compile(r"^core/log/"),
+     "Cap'n Proto belongs to core/log"),
+    (re.compile(r"^xxh"), re.compile(r"^core/base/checksum\.cc$"),
+     "xxHash belongs to core/base/checksum.cc"),
+    (re.compile(r"^(openssl/|sqlite3|simdjson|nlohmann/|CLI/|zlib\.h|zstd\.h|benchmark/)"),
+     re.compile(r"^$"), "core/ does without this library"),
+    (re.compile(r"^absl/(synchronization|base/thread_annotations)"), re.compile(r"^$"),
+     "locks are base/mutex.h: ThreadSanitizer shows false races with absl::Mutex"),
+]
+SYSTEM_ALLOWED = re.compile(r"^core/(io/|base/(thread\.(h|cc)|(event_id|fork)\.cc)$)")
+STANDARD = [
+    (re.compile(r"^(mutex|shared_mutex|condition_variable)$"), re.compile(r"^core/base/mutex\.h$"),
+     "locks are base/mutex.h, with annotations"),
+    (re.compile(r"^(iostream|fstream|future|regex)$"), re.compile(r"^$"),
+     "core/ does without this header"),
+]
+PUBLIC_ONLY = re.compile(r"^(cli|examples|bench(?!/micro/))/")
+
+
+def is_test(path):
+    named = path.stem.endswith(("_test", "_testing")) or path.stem.startswith("test_")
+    return named
+
+
+def check_core(path, line, header, findings):
+    module = path.parts[1]
+    other = header.split("/")[0]
+    for pattern, allowed, why in LIBRARIES:
+        if pattern.search(header) and not allowed.search(str(path)):
+            findings.error(path, line, f"{why} ({header})")
+    if "/" in header and other in HEIGHT:
+        if other != module and HEIGHT[other] >= HEIGHT[module]:
+            findings.error(path, line, f"{module} must not include {other} ({header})")
+        return
+    if header.startswith("core/"):
+        findings.error(path, line, f'write "{header[5:].removeprefix("include/")}"')
+    if header.startswith("tests/") and not is_test(path):
+        findings.error(path, line, "only tests include tests/")
+    if is_test(path):
+        return
+    if SYSTEM.search(header) and not SYSTEM_ALLOWED.search(str(path)):
+        findings.error(path, line, f"the operating system belongs to core/io ({header})")
+    for pattern, allowed, why in STANDARD:
+        if pattern.search(header) and not allowed.search(str(path)):
+            findings.error(path, line, f"{why} ({header})")
+
+
+def check_public(path, line, header, angled, findings):
+    standard = angled and "/" not in header and "." not in header
+    if not (standard or header.startswith("daybook/") or header in PUBLIC_THIRD_PARTY):
+        findings.error(path, line, f"a public header must not include {header}")
+
+
+def check_user(root, path, line, header, findings):
+    top = path.parts[0]
+    own = (root / top / header).exists() or (root / path.parent / header).exists()
+    first = header.split("/")[0]
+    inside = first in HEIGHT or first == "core" or (first == "tests" and not is_test(path))
+    if not own and "/" in header and inside:
+        findings.error(path, line, f"{top}/ sees public headers only ({header})")
+    if top != "bench" and re.search(r"^(lmdb\.h|xxh|capnp/|kj/)", header):
+        findings.error(path, line, f"{top}/ does without {header}")
+
+
+def check(root):
+    findings = Findings()
+    guards = {}
+    for path in code_files(root):
+        text = read_text(root, path)
+        if path.suffix == ".h":
+            match = re.search(r"^#ifndef (\w+)\n#define (\w+)$", text, re.M)
+            if not match or match.group(1) != match.group(2):
+                findings.error(path, 1, "no include guard (#ifndef X, #define X)")
+            elif match.group(1) in guards:
+                findings.error(path, 1, f"include guard as in {guards[match.group(1)]}")
+            else:
+                guards[match.group(1)] = path
+        for line, header, angled in includes(text):
+            if header.startswith("../") or header.startswith("./"):
+                findings.error(path, line, "no relative include")
+            if header.startswith("catch2/") and str(path) != "tests/catch.h":
+                findings.error(path, line, 'Catch2 comes by "tests/catch.h"')
+            if path.parts[:3] == ("core", "include", "daybook"):
+                check_public(path, line, header, angled, findings)
+            elif path.parts[0] == "core" and path.parts[1] in HEIGHT:
+                check_core(path, line, header, findings)
+            elif PUBLIC_ONLY.search(str(path)):
+                check_user(root, path, line, header, findings)
+    return findings
+
+
+def planted():
+    """(name, files, the finding that must show) for the self-test."""
+
+    def header(*lines):
+        return "#ifndef G_H_\n#define G_H_\n" + source(*lines) + "#endif\n"
+
+    def source(*lines):
+        return "".join(f"#include {line}\n" for line in lines)
+
+    good = {
+        "core/include/daybook/a.h": header("<vector>", '"absl/status/statusor.h"',
+                                           '"daybook/b.h"'),
+        "core/store/a.cc": source('"append/a.h"', '"read/a.h"', '"base/a.h"', '"daybook/a.h"'),
+        "core/append/a.cc": source('"log/a.h"', '"index/a.h"', '"append/b.h"'),
+        "core/kv/a.cc": source("<lmdb.h>", '"base/a.h"'),
+        "core/io/a.cc": source("<sys/mman.h>", "<fcntl.h>"),
+        "core/log/a.cc": source('"log/event.capnp.h"', "<capnp/message.h>"),
+        "core/base/checksum.cc": source("<xxhash.h>"),
+        "core/log/a_test.cc": source("<fstream>", "<thread>", '"tests/catch.h"'),
+        "cli/a.cc": source('"daybook/store.h"', '"cli/b.h"', "<unistd.h>"),
+        "bench/micro/a.cc": source('"base/checksum.h"'),
+        "bench/compare/a.cc": source("<lmdb.h>"),
+    }
+    # Each of these is one source with one include.
+    bad = [
+        ("upwards", "core/base/a.cc", '"io/a.h"', "base must not include io"),
+        ("log sees index", "core/log/a.cc", '"index/a.h"', "log must not include index"),
+        ("index sees log", "core/index/a.cc", '"log/a.h"', "index must not include log"),
+        ("a test of log sees index", "core/log/a_test.cc", '"index/a.h"', "log must not include"),
+        ("io sees kv", "core/io/a.cc", '"kv/a.h"', "io must not include kv"),
+        ("read sees store", "core/read/a.cc", '"store/a.h"', "read must not include store"),
+        ("read sees append", "core/read/a.cc", '"append/a.h"', "read must not include append"),
+        ("lmdb outside kv", "core/index/a.cc", "<lmdb.h>", "<lmdb.h> belongs to core/kv"),
+        ("capnp outside log", "core/read/a.cc", "<capnp/message.h>", "Cap'n Proto belongs"),
+        ("the schema outside log", "core/read/a.cc", '"log/event.capnp.h"', "Cap'n Proto belongs"),
+        ("xxhash outside checksum.cc", "core/base/a.cc", "<xxhash.h>", "xxHash belongs"),
+        ("the system outside io", "core/log/a.cc", "<unistd.h>", "operating system"),
+        ("std::mutex", "core/append/a.cc", "<mutex>", "locks are base/mutex.h"),
+        ("absl::Mutex", "core/append/a.cc", '"absl/synchronization/mutex.h"', "locks are"),
+        ("iostream", "core/store/a.cc", "<iostream>", "does without"),
+        ("the command sees the inside", "cli/a.cc", '"log/format.h"', "public headers only"),
+        ("an example sees the inside", "examples/l/a.cc", '"base/status.h"', "public headers only"),
+        ("bench sees the inside", "bench/compare/a.cc", '"kv/environment.h"', "public headers"),
+        ("relative", "cli/a.cc", '"../core/log/format.h"', "no relative include"),
+        ("Catch2 directly", "core/log/a_test.cc", "<catch2/catch.hpp>", "tests/catch.h"),
+    ]
+    yield "a good tree", good, None
+    for name, path, include, expected in bad:
+        yield name, {path: source(include)}, expected
+    yield ("third party in public", {"core/include/daybook/a.h": header("<lmdb.h>")},
+           "a public header must not include")
+    yield ("more of absl in public",
+           {"core/include/daybook/a.h": header('"absl/strings/string_view.h"')},
+           "a public header must not include")
+    yield ("the inside in public", {"core/include/daybook/a.h": header('"base/status.h"')},
+           "a public header must not include")
+    yield "no guard", {"core/base/a.h": "int a;\n"}, "no include guard"
+    yield ("a guard twice", {"core/base/a.h": header(), "core/base/b.h": header()},
+           "include guard as in")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("root", type=pathlib.Path, nargs="?",
+                        default=pathlib.Path(__file__).resolve().parents[2])
+    parser.add_argument("--self-test", action="store_true")
+    arguments = parser.parse_args()
+    if arguments.self_test:
+        with tempfile.TemporaryDirectory() as folder:
+            return expect_bites(check, list(planted()), folder)
+    return check(arguments.root).report("include rules")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

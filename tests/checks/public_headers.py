@@ -1,0 +1,113 @@
+#!/usr/bin/env python3
+"""Fails where a public header does not stand alone, or shows a third-party type.
+
+Each header is compiled by itself, and included twice, with nothing but what it includes. The only
+names of another library that may stand in it are Status and StatusOr of Abseil.
+"""
+
+import argparse
+import pathlib
+import re
+import subprocess
+import sys
+import tempfile
+
+from sources import Findings, expect_bites
+from style import code_only
+
+FOREIGN = re.compile(
+    r"\b(MDB_\w+|mdb_\w+|(?:capnp|kj|simdjson|nlohmann|rocksdb)::\w+|XXH\w+|EVP_\w+|SHA256_\w+|"
+    r"ZSTD_\w+|sqlite3\w*)\b")
+ABSEIL = re.compile(r"\babsl::(\w+)")
+ABSEIL_ALLOWED = {"Status", "StatusOr", "StatusCode", "OkStatus"}
+SYSTEM_TYPES = re.compile(r"\b(pthread_\w+|iovec|off_t|ssize_t|pid_t|u?int\d+)\b(?!_t)")
+
+
+def headers(root):
+    folder = root / "core" / "include"
+    return folder, sorted(path.relative_to(folder) for path in folder.rglob("*.h"))
+
+
+def check_names(root):
+    findings = Findings()
+    folder, paths = headers(root)
+    for path in paths:
+        code = code_only((folder / path).read_text(encoding="utf-8"))
+        for number, line in enumerate(code.split("\n"), 1):
+            if line.lstrip().startswith("#include"):
+                continue
+            for match in list(FOREIGN.finditer(line)) + list(SYSTEM_TYPES.finditer(line)):
+                findings.error(path, number, f"{match.group(0)} in a public header")
+            for match in ABSEIL.finditer(line):
+                if match.group(1) not in ABSEIL_ALLOWED:
+                    findings.error(path, number, f"{match.group(0)} in a public header")
+    if not paths:
+        findings.error(folder, 1, "no public headers found")
+    return findings
+
+
+def check_alone(root, compiler, flags):
+    findings = Findings()
+    folder, paths = headers(root)
+    with tempfile.TemporaryDirectory() as scratch:
+        for path in paths:
+            unit = pathlib.Path(scratch, "alone.cc")
+            unit.write_text(f'#include "{path}"\n#include "{path}"\n', encoding="utf-8")
+            command = [compiler, "-std=c++20", "-fsyntax-only", "-Wall", "-Wextra", "-Wconversion",
+                       "-Wshadow", "-Werror", f"-I{folder}", *flags, str(unit)]
+            result = subprocess.run(command, capture_output=True, text=True, check=False)
+            if result.returncode:
+                findings.error(path, 1, f"does not compile alone:\n{result.stderr}")
+            else:
+                print(f"alone  {path}")
+    return findings
+
+
+def planted_names():
+    def public(text):
+        return {"core/include/daybook/a.h": text}
+
+    yield "good", public('#include "absl/status/status.h"\nabsl::Status F();  // MDB_env\n'), None
+    yield "LMDB", public("MDB_env* env;\n"), "MDB_env"
+    yield "Cap'n Proto", public("capnp::MessageReader& m();\n"), "capnp::MessageReader"
+    yield "xxHash", public("XXH3_state_t* s;\n"), "XXH3_state_t"
+    yield "more of Abseil", public("absl::string_view a();\n"), "absl::string_view"
+    yield "no headers", {"core/README.md": "x\n"}, "no public headers"
+
+
+def planted_alone():
+    good = "#ifndef A_H_\n#define A_H_\n#include <string>\nstd::string F();\n#endif\n"
+    yield "good", {"core/include/daybook/a.h": good}, None
+    yield ("a missing include",
+           {"core/include/daybook/a.h": good.replace("#include <string>\n", "")}, "alone")
+    yield "no guard", {"core/include/daybook/a.h": "struct A {};\n"}, "alone"
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("check", choices=["names", "alone"])
+    parser.add_argument("--root", type=pathlib.Path,
+                        default=pathlib.Path(__file__).resolve().parents[2])
+    parser.add_argument("--compiler", default="c++")
+    parser.add_argument("--include", action="append", default=[], help="include folders, `;` apart")
+    parser.add_argument("--self-test", action="store_true")
+    arguments = parser.parse_args()
+
+    folders = {folder for given in arguments.include for folder in given.split(";") if folder}
+    flags = [part for folder in sorted(folders) for part in ("-isystem", folder)
+             if folder != "/usr/include"]
+
+    def check(root):
+        if arguments.check == "names":
+            return check_names(root)
+        return check_alone(root, arguments.compiler, flags)
+
+    if arguments.self_test:
+        planted = planted_names if arguments.check == "names" else planted_alone
+        with tempfile.TemporaryDirectory() as folder:
+            return expect_bites(check, list(planted()), folder)
+    return check(arguments.root).report(f"public headers, {arguments.check}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
