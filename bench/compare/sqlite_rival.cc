@@ -1,9 +1,8 @@
 // SQLite as a good engineer would use it for events: prepared statements, one transaction a commit,
 // WAL, full sync.
 //
-// Settings tried and kept: a page cache of 1 GiB, 2 GiB mapped (the most that SQLite allows),
-// checkpoints every 64 MiB of WAL instead of every 4 (random index pages are then written back
-// once, not sixteen times).
+// Settings: a page cache of 1 GiB, 2 GiB mapped (the most that SQLite allows), checkpoints every 64
+// MiB of WAL instead of every 4, so that random index pages are written back fewer times.
 
 #include <sqlite3.h>
 #include <unistd.h>

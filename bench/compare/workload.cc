@@ -29,7 +29,7 @@ std::string Payload(std::uint64_t number) {
   std::array<char, kPayloadBytes + 1> text{};
   const int used = std::snprintf(
       text.data(), text.size(),
-      R"({"transaction":"%016llx%016llx","amount":%llu,"currency":"EUR","by":"clerk-%04llu","memo":")",
+      R"({"entry":"%016llx%016llx","amount":%llu,"currency":"EUR","by":"clerk-%04llu","memo":")",
       static_cast<unsigned long long>(a), static_cast<unsigned long long>(b),
       static_cast<unsigned long long>(a % 1'000'000), static_cast<unsigned long long>(b % 10'000));
   std::string payload(text.data(), static_cast<std::size_t>(used));

@@ -42,7 +42,7 @@ def bar_row(row, label, value, low, high, scale, colour, figure):
 
 
 def ratios(results):
-    """Every comparison as its ratio over its bar, on a logarithmic axis; the line at 1 is the bar."""
+    """Every comparison as its ratio over its bar, on a logarithmic axis; at 1 is the bar."""
     entries = [(workload, c) for workload in results["workloads"] for c in workload["comparisons"]]
     values = [c["ratio"][k] / c["bar"] for _, c in entries for k in ("min", "max")] + [0.5, 2.0]
     low, high = math.log(min(values) / 1.1), math.log(max(values) * 1.1)

@@ -12,9 +12,9 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "absl/container/flat_hash_map.h"
-#include "absl/container/inlined_vector.h"
 #include "absl/status/statusor.h"
 #include "base/mutex.h"
 
@@ -40,7 +40,7 @@ class Spine {
   void Push(SpineNode node) { nodes_.push_back(node); }
 
  private:
-  absl::InlinedVector<SpineNode, 4> nodes_;
+  std::vector<SpineNode> nodes_;  // the oldest first
 };
 
 // The head of one stream. Lives while it is pinned; its fields say who may touch them.

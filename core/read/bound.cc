@@ -26,8 +26,7 @@ absl::StatusOr<Bound> ResolveBound(const ReadView& view, const AsOf& as_of,
   Bound bound{view.visible(), false};
   if (as_of.position) {
     bound.position = as_of.position->value();
-    DAYBOOK_RETURN_IF_ERROR(
-        CheckNotBeyond("position", bound.position, kTheStore, view.visible()));
+    DAYBOOK_RETURN_IF_ERROR(CheckNotBeyond("position", bound.position, kTheStore, view.visible()));
     bound.final = bound.position <= view.durable();
   } else if (as_of.recorded_at) {
     DAYBOOK_ASSIGN_OR_RETURN(bound.position, view.PositionAt(*as_of.recorded_at));

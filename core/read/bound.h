@@ -16,13 +16,13 @@ namespace daybook {
 
 struct Bound {
   std::uint64_t position = 0;  // the last that counts
-  // No later commit can change what is at or before the moment. What is not durable yet is not final: after a
-  // crash something else may stand there.
+  // No later commit can change what is at or before the moment. What is not durable yet is not
+  // final: after a crash something else may stand there.
   bool final = false;
 };
 
-// The effective bound has no part in it. kInvalidArgument where there is more than one bound, a version without
-// a stream, or a version or position beyond the head.
+// The effective bound has no part in it. kInvalidArgument where there is more than one bound, a
+// version without a stream, or a version or position beyond the head.
 absl::StatusOr<Bound> ResolveBound(const ReadView& view, const AsOf& as_of,
                                    std::optional<std::string_view> stream);
 

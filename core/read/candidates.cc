@@ -125,8 +125,7 @@ void RangeScan::AddSelected(PositionRange window, Batch* batch) {
 }
 
 StreamWalk::StreamWalk(std::shared_ptr<const SegmentList> segments, StreamPoint head,
-                       std::uint64_t first_version, std::uint64_t last_version,
-                       Direction direction)
+                       std::uint64_t first_version, std::uint64_t last_version, Direction direction)
     : segments_(std::move(segments)),
       backwards_(direction == Direction::kBackwards),
       walker_(*segments_),

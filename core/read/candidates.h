@@ -1,5 +1,5 @@
-// Where the events of a read may stand: sources of positions in the order of the read, a batch at a time, so
-// that the loop over events has no virtual call in it and can ask for memory ahead.
+// Where the events of a read may stand: sources of positions in the order of the read, a batch at
+// a time, so that the loop over events has no virtual call in it and can ask for memory ahead.
 
 #ifndef DAYBOOK_READ_CANDIDATES_H_
 #define DAYBOOK_READ_CANDIDATES_H_
@@ -40,12 +40,13 @@ struct PositionRange {
 class CandidateSource {
  public:
   virtual ~CandidateSource() = default;
-  // Replaces `batch` by what comes next; by nothing at the end. `want` says how many the reader has use for.
+  // Replaces `batch` by what comes next; by nothing at the end. `want` says how many the reader
+  // has use for.
   virtual absl::Status Fill(std::size_t want, Batch* batch) = 0;
 };
 
-// A range of positions, segment by segment, as far as the terms select them; and in it every position that is
-// lost, since nobody knows what it held.
+// A range of positions, segment by segment, as far as the terms select them; and in it every
+// position that is lost, since nobody knows what it held.
 class RangeScan : public CandidateSource {
  public:
   RangeScan(std::shared_ptr<const SegmentList> segments, PositionRange range, Direction direction,
@@ -62,21 +63,22 @@ class RangeScan : public CandidateSource {
   const std::shared_ptr<const SegmentList> segments_;
   const bool backwards_;
   TermSelector selector_;
-  PositionRange left_;       // of the whole read, behind the piece
+  PositionRange left_;         // of the whole read, behind the piece
   std::uint64_t window_ = 64;  // grows, so that a read of a few events looks at few
 
   // A range within one segment, or of positions that no segment holds.
   PositionRange piece_;
   std::uint32_t segment_ = kNoSegment;
-  std::uint64_t first_position_ = 0;  // of the segment
+  std::uint64_t first_position_ = 0;           // of the segment
   std::shared_ptr<const SegmentIndex> index_;  // nullptr: missing
   TermSelector::Share share_ = TermSelector::Share::kNone;
   std::vector<std::uint32_t> lost_;
   std::vector<std::uint32_t> locals_;
 };
 
-// The versions first..last of a stream, along its links. A link tells of two older events: both are asked for at once,
-// so that a stretch of n versions waits for memory O(log n) times rather than n times.
+// The versions first..last of a stream, along its links. A link tells of two older events: both
+// are asked for at once, so that a stretch of n versions waits for memory O(log n) times rather
+// than n times.
 class StreamWalk : public CandidateSource {
  public:
   // `head` is an event of the stream, at or behind `last_version`.

@@ -1,4 +1,5 @@
-// What an append asks of history: is there an event that its condition forbids, is an id used already.
+// What an append asks of history: is there an event that its condition forbids, is an id used
+// already.
 
 #include <algorithm>
 #include <memory>
@@ -37,8 +38,7 @@ absl::Status ReadLocal(const Part& part, std::uint64_t local, EventView* event) 
 }
 
 // The position of a match, or 0. The lost are passed over.
-absl::StatusOr<std::uint64_t> FindByReading(const Part& part,
-                                            const std::vector<QueryItem>& items) {
+absl::StatusOr<std::uint64_t> FindByReading(const Part& part, const std::vector<QueryItem>& items) {
   for (std::uint64_t local = part.end; local-- > part.begin;) {
     if (part.index->links()[local].offset8 == 0) continue;
     EventView event;
@@ -129,8 +129,7 @@ absl::StatusOr<std::uint64_t> FindId(const ReadView& view, std::string_view stre
   const SegmentList& segments = view.segments();
   std::vector<std::uint32_t> locals;
   for (std::uint32_t i = FindSegment(segments, view.visible()); i != kNoSegment; --i) {
-    DAYBOOK_ASSIGN_OR_RETURN(const std::shared_ptr<const SegmentIndex> index,
-                             segments[i]->index());
+    DAYBOOK_ASSIGN_OR_RETURN(const std::shared_ptr<const SegmentIndex> index, segments[i]->index());
     const std::uint64_t first = segments[i]->first_position();
     locals.clear();
     index->FindId(hash, view.visible() - first + 1, &locals);

@@ -14,8 +14,8 @@ bool Matches(const ModelEvent& event, const AppendCondition& condition) {
   if (condition.fail_if_match.empty()) return true;
   return std::any_of(
       condition.fail_if_match.begin(), condition.fail_if_match.end(), [&](const QueryItem& item) {
-        return (item.types.empty() || std::find(item.types.begin(), item.types.end(),
-                                                event.type) != item.types.end()) &&
+        return (item.types.empty() ||
+                std::find(item.types.begin(), item.types.end(), event.type) != item.types.end()) &&
                std::all_of(item.tags.begin(), item.tags.end(), [&](const std::string& tag) {
                  return std::find(event.tags.begin(), event.tags.end(), tag) != event.tags.end();
                });

@@ -1,4 +1,5 @@
-// The cursor: a source of candidates, and a loop that verifies each event before it tells the rest of the filter from it.
+// The cursor: a source of candidates, and a loop that verifies each event before it tells the
+// rest of the filter from it.
 
 #include <algorithm>
 #include <optional>
@@ -88,7 +89,8 @@ class Cursor::Impl {
   friend class CursorMaker;
 
   absl::Status Refill();
-  // Where a stream's links lead nowhere: looks for its events one by one, if damage is to be skipped.
+  // Where a stream's links lead nowhere: looks for its events one by one, if damage is to be
+  // skipped.
   absl::Status ScanForStream(absl::Status status);
   // OK with `*taken` false where the event is left out.
   absl::Status Take(const Candidate& candidate, bool* taken);
@@ -180,13 +182,12 @@ absl::Status Cursor::Impl::ReadCandidate(const Candidate& candidate) {
     segment_ = candidate.segment;
     log_ = (*segments_)[segment_]->log().get();
   }
-  DAYBOOK_RETURN_IF_ERROR(log_->ReadEvent(std::uint64_t{candidate.offset8} * 8,
-                                          Position(candidate.position), &event_));
+  DAYBOOK_RETURN_IF_ERROR(
+      log_->ReadEvent(std::uint64_t{candidate.offset8} * 8, Position(candidate.position), &event_));
   if (batch_.first_version != 0) {
     const std::uint64_t step = next_ - 1;
-    const std::uint64_t version = direction_ == Direction::kForwards
-                                      ? batch_.first_version + step
-                                      : batch_.first_version - step;
+    const std::uint64_t version = direction_ == Direction::kForwards ? batch_.first_version + step
+                                                                     : batch_.first_version - step;
     if (event_.version.value() != version || event_.stream != *walked_) [[unlikely]] {
       return LostAt(*segments_, segment_, candidate.position,
                     "the index leads to an event of another stream; rebuild the index");
@@ -216,7 +217,8 @@ absl::Status Cursor::Impl::Take(const Candidate& candidate, bool* taken) {
 }
 
 absl::StatusOr<const EventView*> Cursor::Impl::Next() {
-  if (!failed_.ok()) [[unlikely]] return failed_;
+  if (!failed_.ok()) [[unlikely]]
+    return failed_;
   while (left_ > 0 && source_ != nullptr) {
     if (next_ == batch_.items.size()) {
       failed_ = Refill();
@@ -267,20 +269,20 @@ class CursorMaker {
   std::unique_ptr<Cursor::Impl> cursor_;
 };
 
-absl::Status CursorMaker::CheckFrom(std::string_view what, std::uint64_t value,
-                                    std::string_view of, std::uint64_t head) const {
+absl::Status CursorMaker::CheckFrom(std::string_view what, std::uint64_t value, std::string_view of,
+                                    std::uint64_t head) const {
   // Just behind the head is where a reader goes on that has seen all.
   return value == head + 1 ? absl::OkStatus() : CheckNotBeyond(what, value, of, head);
 }
 
 absl::Status CursorMaker::CheckRange() {
   if (options_.from_position) {
-    DAYBOOK_RETURN_IF_ERROR(CheckFrom("from position", options_.from_position->value(), kTheStore,
-                                      view_.visible()));
+    DAYBOOK_RETURN_IF_ERROR(
+        CheckFrom("from position", options_.from_position->value(), kTheStore, view_.visible()));
   }
   if (options_.to_position) {
-    DAYBOOK_RETURN_IF_ERROR(CheckNotBeyond("to position", options_.to_position->value(), kTheStore,
-                                           view_.visible()));
+    DAYBOOK_RETURN_IF_ERROR(
+        CheckNotBeyond("to position", options_.to_position->value(), kTheStore, view_.visible()));
   }
   if (!options_.from_version && !options_.to_version) return absl::OkStatus();
   if (!options_.stream) {
@@ -344,14 +346,14 @@ absl::Status CursorMaker::NarrowVersions(StreamPoint point, std::uint64_t* first
   return absl::OkStatus();
 }
 
-// An id within a stream is looked up. False where that does not tell, and the stream has to be walked.
+// An id within a stream is looked up. False where that does not tell, and the stream has to be
+// walked.
 absl::StatusOr<bool> CursorMaker::MakeLookup() {
   const PositionRange range = cursor_->range_;
   for (const auto& segment : view_.segments()) {
     if (segment->first_position() > range.last) break;
     DAYBOOK_ASSIGN_OR_RETURN(const std::shared_ptr<const SegmentIndex> index, segment->index());
-    const std::uint64_t end =
-        std::min(index->count(), range.last - segment->first_position() + 1);
+    const std::uint64_t end = std::min(index->count(), range.last - segment->first_position() + 1);
     if (!segment->Lost(index, 0, end).empty()) return false;
   }
   const absl::StatusOr<std::uint64_t> found = FindId(view_, *options_.stream, *options_.id);
@@ -381,8 +383,8 @@ absl::Status CursorMaker::MakeWalk() {
   std::uint64_t last = std::min(filter.version_max, point.version);
   DAYBOOK_RETURN_IF_ERROR(NarrowVersions(point, &first, &last));
   cursor_->walked_ = options_.stream;
-  cursor_->source_ = std::make_unique<StreamWalk>(view_.segment_list(), point, first, last,
-                                                  options_.direction);
+  cursor_->source_ =
+      std::make_unique<StreamWalk>(view_.segment_list(), point, first, last, options_.direction);
   return absl::OkStatus();
 }
 

@@ -200,9 +200,8 @@ TEST_CASE("a version or position beyond the head is refused and names the head")
   CHECK_OK(status({.stream = "s-1", .from_version = Version(3)}));
   CHECK_OK(status({.stream = "no", .from_version = Version(1)}));
   // The head is today's, also for a look at the past.
-  CHECK_OK(status({.stream = "s-1",
-                   .to_version = Version(2),
-                   .as_of = AsOf::AtPosition(Position(1))}));
+  CHECK_OK(
+      status({.stream = "s-1", .to_version = Version(2), .as_of = AsOf::AtPosition(Position(1))}));
 }
 
 TEST_CASE("bounds that contradict each other are refused") {

@@ -141,7 +141,7 @@ TEST_CASE("where no link leads on, a stream is looked for event by event") {
           .status));
 }
 
-TEST_CASE("an id in a stream is found though events are lost, or the read says that it cannot tell") {
+TEST_CASE("an id is found though events are lost, or the read says that it cannot tell") {
   TestLog log;
   FillTwoStreams(&log);
   log.Lose(7);

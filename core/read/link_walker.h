@@ -20,8 +20,9 @@ struct StreamPoint {
   std::uint64_t version = 0;
 };
 
-// Trusts no link: positions and versions must descend along a walk, so that a wrong index ends it with
-// kDataLoss. That an event is of the stream that the walk is about is for the reader of the event to see.
+// Trusts no link: positions and versions must descend along a walk, so that a wrong index ends it
+// with kDataLoss. That an event is of the stream that the walk is about is for the reader of the
+// event to see.
 //
 // Not thread-safe; `segments` must outlive it.
 class LinkWalker {

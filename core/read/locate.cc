@@ -1,4 +1,5 @@
-// Where things stand: a position's segment and link, a stream's head at a bound, a moment's position.
+// Where things stand: a position's segment and link, a stream's head at a bound, a moment's
+// position.
 
 #include <algorithm>
 
@@ -8,8 +9,8 @@
 namespace daybook {
 namespace {
 
-// Finds positions by recorded time. An event that cannot be read has the time of the next that can, so that
-// times never descend along positions.
+// Finds positions by recorded time. An event that cannot be read has the time of the next that
+// can, so that times never descend along positions.
 class TimeSearch {
  public:
   TimeSearch(const SegmentList& segments, std::uint64_t visible)
@@ -44,11 +45,10 @@ absl::StatusOr<TimeSearch::Readable> TimeSearch::FirstReadable(std::uint64_t pos
     if (piece == nullptr) continue;
     const Link& link = piece->links[position - piece->first];
     const RecordHeader* header = nullptr;
-    if (link.offset8 != 0 &&
-        segments_[piece->segment]
-            ->log()
-            ->ReadHeader(link.offset(), Position(position), &header)
-            .ok()) {
+    if (link.offset8 != 0 && segments_[piece->segment]
+                                 ->log()
+                                 ->ReadHeader(link.offset(), Position(position), &header)
+                                 .ok()) {
       return Readable{position, header};
     }
   }

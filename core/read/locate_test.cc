@@ -69,9 +69,8 @@ TEST_CASE("a recorded time is found, with ties within a commit and between sampl
   for (const std::uint64_t visible : {0, 1, 256, 257, 700, 701, 702, 1400, 2201}) {
     const ReadView view = log.View(visible);
     for (std::int64_t time = 995; time < last + 5; time += visible < 2201 ? 7 : 1) {
-      const std::uint64_t expected = LastWhere(log, [&](const ModelEvent& e) {
-        return e.position <= visible && e.recorded_at <= time;
-      });
+      const std::uint64_t expected = LastWhere(
+          log, [&](const ModelEvent& e) { return e.position <= visible && e.recorded_at <= time; });
       CAPTURE(visible, time);
       REQUIRE(view.PositionAt(Timestamp(time)).value() == expected);
       REQUIRE(view.PositionAfter(Timestamp(time)).value() == expected + 1);
@@ -92,8 +91,8 @@ TEST_CASE("a stream's head at any bound, and the position of any version") {
   const ReadView view = log.View();
   for (const char* stream : {"cash-1", "bank-1", "plain", "none", ""}) {
     for (std::uint64_t bound = 0; bound <= log.head(); bound += 3) {
-      const std::uint64_t expected = LastWhere(
-          log, [&](const auto& e) { return e.stream == stream && e.position <= bound; });
+      const std::uint64_t expected =
+          LastWhere(log, [&](const auto& e) { return e.stream == stream && e.position <= bound; });
       REQUIRE(view.HeadAt(stream, bound).value() == expected);
       // Also where the heads know of more than the view.
       REQUIRE(log.View(bound).HeadAt(stream, bound).value() == expected);
@@ -111,8 +110,8 @@ TEST_CASE("a search in a stream of a million versions takes at most 42 hops") {
   const LinkedSegment linked(kVersions, 2);
   std::mt19937_64 random(1);
   std::uint64_t most = 0;
-  for (int i = 0; i < 20'000; ++i) {
-    const std::uint64_t version = 1 + (i < 100 ? static_cast<std::uint64_t>(i) : random() % kVersions);
+  for (std::uint64_t i = 0; i < 20'000; ++i) {
+    const std::uint64_t version = 1 + (i < 100 ? i : random() % kVersions);
     LinkWalker walker(linked.segments());
     REQUIRE(walker.PositionOf(kVersions * 2, version).value() == version * 2);
     most = std::max(most, walker.loads());

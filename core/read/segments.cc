@@ -134,8 +134,8 @@ absl::StatusOr<std::uint64_t> SegmentHeads::LastPosition(std::string_view stream
     for (const std::uint32_t local : locals) {
       const std::uint64_t position = (*segment)->first_position() + local;
       EventView event;
-      DAYBOOK_RETURN_IF_ERROR((*segment)->log()->ReadEvent(index->links()[local].offset(),
-                                                           Position(position), &event));
+      DAYBOOK_RETURN_IF_ERROR(
+          (*segment)->log()->ReadEvent(index->links()[local].offset(), Position(position), &event));
       if (event.stream == stream) return position;
     }
   }

@@ -1,5 +1,5 @@
-// The segments of a store as a reader sees them: for each the log and its index. The list only grows; a
-// reader takes a snapshot of it and keeps what it needs alive.
+// The segments of a store as a reader sees them: for each the log and its index. The list only
+// grows; a reader takes a snapshot of it and keeps what it needs alive.
 
 #ifndef DAYBOOK_READ_SEGMENTS_H_
 #define DAYBOOK_READ_SEGMENTS_H_
@@ -20,9 +20,9 @@
 
 namespace daybook {
 
-// One segment. The index is the active one while the segment grows, and is replaced by the sidecar after it
-// was sealed; a sidecar is verified whole when it is first used, and replaced by a scan of the log where it
-// is damaged. Thread-safe.
+// One segment. The index is the active one while the segment grows, and is replaced by the
+// sidecar after it was sealed; a sidecar is verified whole when it is first used, and replaced by
+// a scan of the log where it is damaged. Thread-safe.
 class Segment {
  public:
   // Rebuilds the index of this segment by a scan of the log.
@@ -42,9 +42,9 @@ class Segment {
   // Puts another index of the same events in its place. Who holds the old one keeps it.
   void ReplaceIndex(std::shared_ptr<const SegmentIndex> index);
 
-  // The locals in [begin, end) of events that the index knows only as lost: their types and tags are not
-  // known, so that any filter may have matched them. Ascending. The first call looks at every link, later
-  // ones at what was added since.
+  // The locals in [begin, end) of events that the index knows only as lost: their types and tags
+  // are not known, so that any filter may have matched them. Ascending. The first call looks at
+  // every link, later ones at what was added since.
   [[nodiscard]] std::vector<std::uint32_t> Lost(const std::shared_ptr<const SegmentIndex>& index,
                                                 std::uint64_t begin, std::uint64_t end) const;
 
@@ -70,13 +70,13 @@ inline constexpr std::uint32_t kNoSegment = 0xFFFFFFFF;
 // The number of the last segment that begins at or before `position`; kNoSegment where none does.
 std::uint32_t FindSegment(const SegmentList& segments, std::uint64_t position);
 
-// The status of positions that cannot be read since no segment, or no link of its index, leads to them.
-// `segment` may be kNoSegment.
+// The status of positions that cannot be read since no segment, or no link of its index, leads to
+// them. `segment` may be kNoSegment.
 absl::Status LostAt(const SegmentList& segments, std::uint32_t segment, std::uint64_t position,
                     std::string_view what);
 
-// The link of a position, from the index alone. A lost event has one whose offset is 0; kDataLoss where the
-// segment is missing. `segment` is its number.
+// The link of a position, from the index alone. A lost event has one whose offset is 0; kDataLoss
+// where the segment is missing. `segment` is its number.
 absl::Status LinkAt(const SegmentList& segments, std::uint64_t position, Link* link,
                     std::uint32_t* segment);
 // The record header, or the event, at a position, verified.
@@ -96,14 +96,15 @@ class SegmentSet {
   std::shared_ptr<const SegmentList> list_ DAYBOOK_GUARDED_BY(mutex_);
 };
 
-// Finds the last event of a stream. In the writer process from the heads in memory and LMDB, in a reader
-// process from the segments.
+// Finds the last event of a stream. In the writer process from the heads in memory and LMDB, in a
+// reader process from the segments.
 class HeadSource {
  public:
   virtual ~HeadSource() = default;
-  // The position of an event of this stream that no visible event of it follows (as of some moment during
-  // the call); it may lie beyond what the caller saw as visible before the call, but is in the index of its
-  // segment, and that segment in the set. 0 where the stream holds nothing.
+  // The position of an event of this stream that no visible event of it follows (as of some
+  // moment during the call); it may lie beyond what the caller saw as visible before the call,
+  // but is in the index of its segment, and that segment in the set. 0 where the stream holds
+  // nothing.
   [[nodiscard]] virtual absl::StatusOr<std::uint64_t> LastPosition(
       std::string_view stream) const = 0;
 };

@@ -13,8 +13,8 @@ constexpr std::uint64_t kBlock = 64;
 // With no more left it is cheaper to read the events than to intersect with another tag.
 constexpr std::size_t kFewLocals = 32;
 
-// Appends the locals in [begin, end) whose number `matches` takes. A block without one costs no more than a look at its
-// numbers; in one with some there is no branch to guess.
+// Appends the locals in [begin, end) whose number `matches` takes. A block without one costs no
+// more than a look at its numbers; in one with some there is no branch to guess.
 template <class Number, class Matches>
 void CollectWhere(const Number* column, std::uint64_t begin, std::uint64_t end, Matches matches,
                   std::vector<std::uint32_t>* locals) {
@@ -42,8 +42,8 @@ void CollectWhere(const Number* column, std::uint64_t begin, std::uint64_t end, 
 }
 
 template <class Matches>
-void CollectWhere(const ColumnView& column, std::uint64_t begin, std::uint64_t end,
-                  Matches matches, std::vector<std::uint32_t>* locals) {
+void CollectWhere(const ColumnView& column, std::uint64_t begin, std::uint64_t end, Matches matches,
+                  std::vector<std::uint32_t>* locals) {
   switch (column.width) {
     case 1:
       return CollectWhere(static_cast<const std::uint8_t*>(column.data), begin, end, matches,
@@ -135,30 +135,33 @@ void TermSelector::Collect(std::uint64_t begin, std::uint64_t end,
   }
   const std::size_t before = locals->size();
   if (!by_type_) {
-    CollectWhere(categories_, begin, end,
-                 [category = category_](std::uint32_t n) { return n == category; }, locals);
+    CollectWhere(
+        categories_, begin, end, [category = category_](std::uint32_t n) { return n == category; },
+        locals);
     return;
   }
   CollectColumn(types_, begin, end, locals);
   if (!by_category_) return;
   const auto other = [this](std::uint32_t l) { return categories_.At(l) != category_; };
-  locals->erase(std::remove_if(locals->begin() + static_cast<std::ptrdiff_t>(before),
-                               locals->end(), other),
-                locals->end());
+  locals->erase(
+      std::remove_if(locals->begin() + static_cast<std::ptrdiff_t>(before), locals->end(), other),
+      locals->end());
 }
 
 void TermSelector::CollectColumn(const ColumnView& column, std::uint64_t begin, std::uint64_t end,
                                  std::vector<std::uint32_t>* locals) const {
   if (type_numbers_.size() == 1) {
-    CollectWhere(column, begin, end,
-                 [type = type_numbers_[0]](std::uint32_t n) { return n == type; }, locals);
+    CollectWhere(
+        column, begin, end, [type = type_numbers_[0]](std::uint32_t n) { return n == type; },
+        locals);
     return;
   }
-  CollectWhere(column, begin, end,
-               [table = is_type_.data(), above = is_type_.size() - 1](std::size_t n) {
-                 return table[std::min(n, above)] != 0;
-               },
-               locals);
+  CollectWhere(
+      column, begin, end,
+      [table = is_type_.data(), above = is_type_.size() - 1](std::size_t n) {
+        return table[std::min(n, above)] != 0;
+      },
+      locals);
 }
 
 }  // namespace daybook

@@ -22,15 +22,15 @@ struct Terms {
   std::int64_t effective_max = std::numeric_limits<std::int64_t>::max();
 };
 
-// Selects the locals of one segment after another. What it leaves out does not match, unless it is lost; what
-// it gives may match.
+// Selects the locals of one segment after another. What it leaves out does not match, unless it
+// is lost; what it gives may match.
 class TermSelector {
  public:
   explicit TermSelector(const Terms& terms);
 
   enum class Share : std::uint8_t { kNone, kSome, kAll };
-  // Goes to the locals in [begin, end) of a segment, and says how many of them may match. `index` must live as
-  // long as Collect is called.
+  // Goes to the locals in [begin, end) of a segment, and says how many of them may match. `index`
+  // must live as long as Collect is called.
   Share Enter(const SegmentIndex& index, std::uint64_t begin, std::uint64_t end);
   // After kSome: appends those in [begin, end), a part of what was entered, in ascending order.
   void Collect(std::uint64_t begin, std::uint64_t end, std::vector<std::uint32_t>* locals) const;

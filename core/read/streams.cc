@@ -16,8 +16,9 @@ namespace {
 
 // Collects the last events ≤ bound of all streams, from the newest segment back.
 //
-// A stream has a last event in each segment that it is in. To find the last of all by their names alone, each would have to
-// be read; but where a newer event names one as its `prev`, that one is passed over.
+// A stream has a last event in each segment that it is in. To find the last of all by their names
+// alone, each would have to be read; but where a newer event names one as its `prev`, that one is
+// passed over.
 class StreamLister {
  public:
   StreamLister(const ReadView& view, const StreamsOptions& options, std::uint64_t bound)
@@ -26,7 +27,8 @@ class StreamLister {
   absl::StatusOr<std::vector<StreamInfo>> List();
 
  private:
-  // With so many events to each head it is cheaper to read heads in vain than to look at every link.
+  // With so many events to each head it is cheaper to read heads in vain than to look at every
+  // link.
   static constexpr std::uint64_t kEventsAHead = 32;
 
   absl::Status AddSegment(std::uint32_t number);
@@ -101,9 +103,8 @@ absl::Status StreamLister::AddSegment(std::uint32_t number) {
     if (category && index->categories().At(local) != category->number) continue;
     if (local < followed.size() && followed[local]) continue;
     EventView event;
-    DAYBOOK_RETURN_IF_ERROR(segment.log()->ReadEvent(index->links()[local].offset(),
-                                                     Position(segment.first_position() + local),
-                                                     &event));
+    DAYBOOK_RETURN_IF_ERROR(segment.log()->ReadEvent(
+        index->links()[local].offset(), Position(segment.first_position() + local), &event));
     if (Wanted(event.stream)) heads_.push_back(event);
   }
   if (number > 0 && end / kEventsAHead < locals.size()) NoteFollowed(*index, end);
@@ -128,8 +129,8 @@ absl::StatusOr<std::vector<StreamInfo>> StreamLister::List() {
   for (const EventView& head : heads_) {
     DAYBOOK_ASSIGN_OR_RETURN(const std::uint64_t first,
                              walker.PositionOf(head.position.value(), 1));
-    streams.push_back({std::string(head.stream), head.version, Position(first), head.position,
-                       head.recorded_at});
+    streams.push_back(
+        {std::string(head.stream), head.version, Position(first), head.position, head.recorded_at});
   }
   return streams;
 }

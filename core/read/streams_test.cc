@@ -85,8 +85,7 @@ TEST_CASE("the head of a stream at a version, at a time, and of a stream that ho
   CHECK(head("s-1", AsOf::RecordedAt(Timestamp(9))).version == Version(0));
   CHECK(head("none", {}).version == Version(0));
   CHECK(head("none", {}).stream == "none");
-  CHECK(absl::IsInvalidArgument(
-      HeadOf(log.View(), "s-1", AsOf::AtVersion(Version(3))).status()));
+  CHECK(absl::IsInvalidArgument(HeadOf(log.View(), "s-1", AsOf::AtVersion(Version(3))).status()));
 }
 
 TEST_CASE("streams as of a version or an effective time are refused") {

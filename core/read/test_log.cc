@@ -143,8 +143,7 @@ void TestLog::BuildSegment(std::uint64_t first, std::uint64_t end) {
   Put(&file, 0, HeaderOf(first, file.size()));
   const std::filesystem::path name = directory_ / "log" / SegmentFileName(first);
   std::ofstream(name, std::ios::binary)
-      .write(reinterpret_cast<const char*>(file.data()),
-             static_cast<std::streamsize>(file.size()));
+      .write(reinterpret_cast<const char*>(file.data()), static_cast<std::streamsize>(file.size()));
   auto log = LogSegment::Open(directory_, first, kIdentity);
   REQUIRE_OK(log);
   auto made = ActiveIndex::Create(first, file.size(), kRecordBytesMin);
@@ -159,8 +158,8 @@ void TestLog::BuildSegment(std::uint64_t first, std::uint64_t end) {
     const std::uint64_t offset = offsets[p - first];
     const ModelEvent& event = events_[p - 1];
     REQUIRE_OK((*log)->ReadEvent(offset, Position(p), &view));
-    index->Add({offset, event.version, event.prev, event.skip, event.recorded_at,
-                event.effective(), event.stream, StreamHash(event.stream), event.type, event.id},
+    index->Add({offset, event.version, event.prev, event.skip, event.recorded_at, event.effective(),
+                event.stream, StreamHash(event.stream), event.type, event.id},
                view.tags);
   }
   index->Publish();

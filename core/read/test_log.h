@@ -45,10 +45,12 @@ class TestLog {
   TestLog& operator=(const TestLog&) = delete;
 
   void Add(std::int64_t recorded_at, std::vector<ModelEvent> commit);
-  // Events of a few streams, types and tags, in commits of one to five, by a generator begun with `seed`.
+  // Events of a few streams, types and tags, in commits of one to five, by a generator begun with
+  // `seed`.
   void AddRandom(std::uint32_t seed, std::size_t events);
 
-  // Before Build: begins a new segment with the next event; makes the index of the segments so far a sidecar.
+  // Before Build: begins a new segment with the next event; makes the index of the segments so
+  // far a sidecar.
   void CutSegment();
   void UseSidecars() { sidecars_ = true; }
   // The index knows these events only as lost.
@@ -84,7 +86,8 @@ class TestLog {
   std::unique_ptr<SegmentHeads> heads_ = std::make_unique<SegmentHeads>(set_.get());
 };
 
-// What a read must give, by looking at every event: the positions in its order, without the lost and damaged.
+// What a read must give, by looking at every event: the positions in its order, without the lost
+// and damaged.
 std::vector<std::uint64_t> ModelRead(const std::vector<ModelEvent>& events,
                                      const ReadOptions& options, std::uint64_t visible);
 // What the cursor gives. Fails the test on an error, and where an event is not as the model has it.

@@ -18,12 +18,12 @@
 
 namespace daybook {
 
-// A store at one moment of its growth. Copyable; keeps the segments alive. Not thread-safe: each read has a
-// view of its own.
+// A store at one moment of its growth. Copyable; keeps the segments alive. Not thread-safe: each
+// read has a view of its own.
 class ReadView {
  public:
-  // `visible`: the last position that may be seen. Taken before the segments, which therefore hold it.
-  // `durable` ≤ visible bounds `final`.
+  // `visible`: the last position that may be seen. Taken before the segments, which therefore
+  // hold it. `durable` ≤ visible bounds `final`.
   ReadView(std::uint64_t visible, std::uint64_t durable, const HeadSource* heads,
            const SegmentSet* segments)
       : visible_(visible),
@@ -41,15 +41,15 @@ class ReadView {
   [[nodiscard]] const Segment* SegmentOf(std::uint64_t position) const;
 
   // locate.cc ------------------------------------------------------------------------------------
-  // The last position ≤ visible() with recorded_at ≤ time; 0 where there is none. Positions that cannot be
-  // read have no time; those that stand between the last event in time and the first that is too late are
-  // taken in, so that a read up to the answer tells of them.
+  // The last position ≤ visible() with recorded_at ≤ time; 0 where there is none. Positions that
+  // cannot be read have no time; those that stand between the last event in time and the first that
+  // is too late are taken in, so that a read up to the answer tells of them.
   [[nodiscard]] absl::StatusOr<std::uint64_t> PositionAt(Timestamp time) const;
-  // The first position that is, or may be, of an event with recorded_at > time; visible() + 1 where there is
-  // none.
+  // The first position that is, or may be, of an event with recorded_at > time; visible() + 1
+  // where there is none.
   [[nodiscard]] absl::StatusOr<std::uint64_t> PositionAfter(Timestamp time) const;
-  // The last event of `stream` that is ≤ `bound`: its position and version, or its position alone; 0 where
-  // there is none.
+  // The last event of `stream` that is ≤ `bound`: its position and version, or its position
+  // alone; 0 where there is none.
   [[nodiscard]] absl::StatusOr<StreamPoint> PointAt(std::string_view stream,
                                                     std::uint64_t bound) const;
   [[nodiscard]] absl::StatusOr<std::uint64_t> HeadAt(std::string_view stream,
@@ -82,12 +82,14 @@ absl::StatusOr<StreamInfo> HeadOf(const ReadView& view, std::string_view stream,
 absl::StatusOr<std::vector<StreamInfo>> ListStreams(const ReadView& view,
                                                     const StreamsOptions& options);
 
-// condition.cc: the position in (after, view.visible()] of an event that one of the items matches (no item:
-// every event); 0 where there is none. Never a false 0: an index that cannot be read is an error, and so is
-// an event that was lost and that no match makes needless. Any match will do; the newest segments come first.
+// condition.cc: the position in (after, view.visible()] of an event that one of the items matches
+// (no item: every event); 0 where there is none. Never a false 0: an index that cannot be read is
+// an error, and so is an event that was lost and that no match makes needless. Any match will do;
+// the newest segments come first.
 absl::StatusOr<std::uint64_t> FindMatch(const ReadView& view, const AppendCondition& condition);
 
-// The event of `stream` with this id, at or before view.visible(): its position, 0 where there is none.
+// The event of `stream` with this id, at or before view.visible(): its position, 0 where there is
+// none.
 absl::StatusOr<std::uint64_t> FindId(const ReadView& view, std::string_view stream,
                                      const EventId& id);
 

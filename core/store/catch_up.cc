@@ -48,13 +48,17 @@ absl::StatusOr<FrameScanner::Result> CatchUp::Advance(std::uint64_t limit, const
   return result;
 }
 
-void CatchUp::PassOver(std::uint64_t end) {
+absl::Status CatchUp::PassOver(std::uint64_t end) {
   const std::uint64_t from = index_->first_position() + index_->added();
   const std::uint64_t to = scanner_.Resynchronise() ? scanner_.next_position() : end + 1;
-  for (std::uint64_t position = from; position < std::min(to, end + 1); ++position) {
-    index_->AddLost();
+  const std::uint64_t upto = std::min(to, end + 1);
+  if (upto > from && upto - from > index_->capacity() - index_->added()) {
+    return DataLossAt({log_->name(), scanner_.offset(), Position(from), Position(upto - 1)},
+                      "the segment cannot hold as many events as its neighbours say");
   }
+  for (std::uint64_t position = from; position < upto; ++position) index_->AddLost();
   index_->Publish();
+  return absl::OkStatus();
 }
 
 absl::StatusOr<std::shared_ptr<ActiveIndex>> RebuildIndex(
@@ -68,7 +72,7 @@ absl::StatusOr<std::shared_ptr<ActiveIndex>> RebuildIndex(
     if (result == FrameScanner::Result::kNewer) {
       return absl::FailedPreconditionError(log->name() + " holds frames of a newer format");
     }
-    catch_up.PassOver(last_position);
+    DAYBOOK_RETURN_IF_ERROR(catch_up.PassOver(last_position));
   }
   return index;
 }

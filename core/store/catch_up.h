@@ -36,8 +36,9 @@ class CatchUp {
   // means that the limit was reached. A visitor's error ends it.
   absl::StatusOr<FrameScanner::Result> Advance(std::uint64_t limit, const Visit& visit = nullptr);
 
-  // Passes over what is damaged, as lost events, up to the next whole frame or to position `end`.
-  void PassOver(std::uint64_t end);
+  // Passes over what is damaged, as lost events, up to the next whole frame or to position `end`. kDataLoss where the segment cannot hold as many
+  // events as that would make.
+  absl::Status PassOver(std::uint64_t end);
 
   [[nodiscard]] const FrameScanner& scanner() const { return scanner_; }
   [[nodiscard]] const std::shared_ptr<const LogSegment>& log() const { return log_; }

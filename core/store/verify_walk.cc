@@ -289,13 +289,11 @@ void SegmentWalk::CheckRest() {
 // The segment ends before the next one begins. Where the next one does not follow it directly, that is said there.
 void SegmentWalk::LosePositionsBefore(std::uint64_t position) {
   if (!AtSuccessorsEnd()) return;
-  DamagedRange range = Range(What::kFrames, bytes_.size(), "the events that stood here are lost");
-  range.positions = {end_.next_position, position - 1};
-  range.lost.push_back(range.positions);
-  if (visitor_.on_lost) visitor_.on_lost(range.positions);
-  result_->damage.push_back(std::move(range));
-  end_.damaged = true;
-  end_.next_position = position;
+  const SegmentEnd end = end_;
+  Salvage(Range(What::kFrames, bytes_.size(), "the events that stood here are lost"), position);
+  end_.length = end.length;
+  end_.last_hash = end.last_hash;
+  end_.sealed = end.sealed;
 }
 
 // The end of the log.

@@ -127,9 +127,8 @@ absl::Status Read(const Arguments& arguments) {
   const auto stats = (*reader)->Stats();
   if (!stats.ok()) return stats.status();
   Say("streams", Grouped(stats->streams));
-  Say("log", Grouped(stats->log_bytes) + " bytes in " + Grouped(stats->segments) + " segments, " +
-                 Grouped(stats->log_bytes / std::max<std::uint64_t>(1, stats->events)) +
-                 " bytes an event");
+  Say("log", Grouped(stats->log_bytes) + " bytes in " + Grouped(stats->segments) +
+                 " segments, which are made ahead of need");
 
   // Two that anybody pays, one like all the others, and the bank.
   const std::vector<std::string> accounts = {ledger::AccountName(0), ledger::AccountName(1),

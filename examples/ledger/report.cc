@@ -112,8 +112,10 @@ std::string Grouped(std::uint64_t number) {
 
 std::string Money(Cents cents) {
   const auto size = static_cast<std::uint64_t>(cents < 0 ? -cents : cents);
-  const std::string rest = std::to_string(size % 100);
-  return (cents < 0 ? "-" : "") + Grouped(size / 100) + (rest.size() < 2 ? ".0" : ".") + rest;
+  std::string text = cents < 0 ? "-" : "";
+  text += Grouped(size / 100);
+  text += size % 100 < 10 ? ".0" : ".";
+  return text += std::to_string(size % 100);
 }
 
 }  // namespace ledger

@@ -51,8 +51,7 @@ PUBLIC_ONLY = re.compile(r"^(cli|examples|bench(?!/micro/))/")
 
 
 def is_test(path):
-    named = path.stem.endswith(("_test", "_testing")) or path.stem.startswith("test_")
-    return named
+    return path.stem.endswith(("_test", "_testing")) or path.stem.startswith("test_")
 
 
 def check_core(path, line, header, findings):

@@ -1,0 +1,16 @@
+#include "daybook/store.h"
+#include "base/status.h"
+#include "store/verify_check.h"
+
+namespace daybook {
+
+absl::StatusOr<VerifyReport> Verify(const std::filesystem::path& directory,
+                                    const VerifyOptions& options) {
+  DAYBOOK_ASSIGN_OR_RETURN(const StoreCheck check, CheckStore(directory, options));
+  VerifyReport report;
+  report.positions = check.walk.positions;
+  report.findings = check.Findings();
+  return report;
+}
+
+}  // namespace daybook
