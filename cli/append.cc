@@ -55,12 +55,10 @@ absl::StatusOr<NewEvent> EventOf(const AppendFlags& flags, std::string_view data
   event.effective_at = flags.effective_at;
   event.id = flags.id;
   event.tags.assign(flags.tags.begin(), flags.tags.end());
-  const bool json = !flags.content_type.has_value() && flags.data.has_value();
-  SetContentType(
-      json ? "application/json"
-           : std::string_view(flags.content_type.has_value() ? *flags.content_type
-                                                             : "application/octet-stream"),
-      event);
+  std::string_view content_type =
+      flags.data.has_value() ? "application/json" : "application/octet-stream";
+  if (flags.content_type.has_value()) content_type = *flags.content_type;
+  SetContentType(content_type, event);
   if (event.content_type == ContentType::kJson) {
     if (!IsJsonValue(data)) {
       return absl::InvalidArgumentError(

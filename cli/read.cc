@@ -4,6 +4,7 @@
 #include <chrono>
 #include <memory>
 
+#include "absl/strings/str_cat.h"
 #include "cli/open_store.h"
 #include "cli/print_event.h"
 #include "cli/signals.h"
@@ -28,11 +29,30 @@ absl::Status PrintAll(Cursor& cursor, EventPrinter& printer, Output& out, std::u
   return absl::OkStatus();
 }
 
+// A bound beyond the head is an error; from the first on is everything, also where there is
+// nothing. (The library lets a caller begin one behind the head, to go on from where it was.)
+absl::Status CheckFrom(const Reader& reader, const ReadOptions& options) {
+  std::uint64_t from = options.from_position.value_or(Position(0)).value();
+  std::uint64_t head = reader.visible().value();
+  const char* what = "position ";
+  if (options.stream.has_value() && options.from_version.has_value()) {
+    const absl::StatusOr<StreamInfo> info = reader.Head(*options.stream);
+    if (!info.ok()) return info.status();
+    from = options.from_version->value();
+    head = info->version.value();
+    what = "version ";
+  }
+  if (from <= std::max<std::uint64_t>(head, 1)) return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrCat(what, from, " is beyond the head, which is ", head,
+                                                 ", --from, ask for what is there"));
+}
+
 }  // namespace
 
 absl::Status RunRead(const ReadFlags& flags, Console& console) {
   const absl::StatusOr<std::unique_ptr<Reader>> reader = OpenForRead(flags.store, console);
   if (!reader.ok()) return reader.status();
+  DAYBOOK_CLI_RETURN_IF_ERROR(CheckFrom(**reader, flags.options));
   absl::StatusOr<Cursor> cursor = (*reader)->Read(flags.options);
   if (!cursor.ok()) return cursor.status();
   EventPrinter printer(console.mode());

@@ -26,8 +26,8 @@ endif()
 # Sets language level and warnings of one of our own targets.
 #
 # A designated initializer that leaves members at their defaults is how options and events are meant
-# to be written, so g++'s -Wmissing-field-initializers is off. So is its -Wmaybe-uninitialized, which
-# sees ghosts in Abseil's InlinedVector.
+# to be written, so g++'s -Wmissing-field-initializers is off. So is its -Wmaybe-uninitialized,
+# which sees ghosts in Abseil's InlinedVector.
 function(daybook_target_defaults target)
   target_compile_features(${target} PUBLIC cxx_std_20)
   set_target_properties(${target} PROPERTIES CXX_EXTENSIONS OFF POSITION_INDEPENDENT_CODE ON)

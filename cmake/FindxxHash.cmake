@@ -33,5 +33,4 @@ if(xxHash_FOUND AND NOT TARGET xxHash::xxhash)
   set_target_properties(
     xxHash::xxhash PROPERTIES IMPORTED_LOCATION ${xxHash_LIBRARY} INTERFACE_INCLUDE_DIRECTORIES
                                                             ${xxHash_INCLUDE_DIR})
-  add_library(xxHash::xxHash ALIAS xxHash::xxhash)
 endif()

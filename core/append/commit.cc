@@ -152,13 +152,6 @@ absl::Status Commit::Impl::Add(std::string_view stream, const NewEvent& event,
       .metadata = event.metadata,
       .tags = {tags.data(), tag_count},
       .content_type_text = event.content_type_text};
-  const std::uint32_t index = StreamIndex(stream);
-  if (event.id && !given_ids_.insert(IdHash(streams[index].hash, *event.id)).second &&
-      Holds(index, *event.id)) {
-    return absl::InvalidArgumentError(absl::StrCat("the event id ", event.id->ToString(),
-                                                   " stands twice in the commit, in stream '",
-                                                   ToAbsl(stream), "'"));
-  }
   const std::size_t body_bytes = EncodedBodyBytes(fields);
   const std::size_t record_bytes = sizeof(RecordHeader) + body_bytes;
   if (record_bytes > kEventBytesMax) {
@@ -168,6 +161,14 @@ absl::Status Commit::Impl::Add(std::string_view stream, const NewEvent& event,
   if (size_ + record_bytes > kCommitBytesMax) {
     return TooLarge("the commit", size_ + record_bytes, kCommitBytesMax,
                     "append it in several commits");
+  }
+  // The last that can be refused: the id is in the commit, so its stream is too, and nothing was added for it.
+  const std::uint32_t index = StreamIndex(stream);
+  if (event.id && !given_ids_.insert(IdHash(streams[index].hash, *event.id)).second &&
+      Holds(index, *event.id)) {
+    return absl::InvalidArgumentError(absl::StrCat("the event id ", event.id->ToString(),
+                                                   " stands twice in the commit, in stream '",
+                                                   ToAbsl(stream), "'"));
   }
   Reserve(size_ + record_bytes);
   std::byte* const body = data() + size_ + sizeof(RecordHeader);

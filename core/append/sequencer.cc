@@ -150,14 +150,13 @@ bool Sequencer::FindRoom(const Commit::Impl& commit, const std::shared_ptr<Group
   const bool activates = sealed_ || offset_ + frame + kSealBytes > segment_.bytes;
   if (activates) {
     const std::uint64_t least = SegmentBytesFor(bytes);
-    const std::optional<std::uint64_t> ready = spare_->ready();
-    if (!ready || *ready < least) {
+    const std::optional<std::uint64_t> claimed = spare_->Claim(least);
+    if (!claimed) {
       result->outcome = Sequenced::Outcome::kWaitSpare;
       result->bytes = std::max(least, NextSegmentBytes(segment_.bytes, config_.segment_bytes_max));
       return false;
     }
-    spare_->Claim();
-    segment_ = {sequenced_ + 1, RandomSalt(), *ready};
+    segment_ = {sequenced_ + 1, RandomSalt(), *claimed};
     offset_ = kSegmentHeaderBytes;
     sealed_ = false;
     spare_requested_ = false;

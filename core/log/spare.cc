@@ -1,5 +1,6 @@
 #include "log/spare.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -64,9 +65,11 @@ absl::Status SpareMaker::WaitReady(std::uint64_t bytes) {
   return absl::FailedPreconditionError("the store is being closed");
 }
 
-void SpareMaker::Claim() {
+std::optional<std::uint64_t> SpareMaker::Claim(std::uint64_t bytes) {
   MutexLock lock(mutex_);
+  if (state_ != State::kReady || bytes_ < bytes) return std::nullopt;
   state_ = State::kClaimed;
+  return bytes_;
 }
 
 absl::StatusOr<File> SpareMaker::Open() { return File::OpenReadWrite(path()); }

@@ -33,8 +33,9 @@ class SpareMaker {
   // has no room: then nothing is left of the attempt, and a later call tries again.
   absl::Status WaitReady(std::uint64_t bytes);
 
-  // Claims the spare that is ready: ready() says no until it was taken and another was made.
-  void Claim();
+  // Claims the spare that is ready if it has at least `bytes`, and returns its size; otherwise nullopt. In one step with the look, since
+  // WaitReady in another thread throws a spare away that is too small for it. ready() says no until it was taken and another was made.
+  std::optional<std::uint64_t> Claim(std::uint64_t bytes);
   // The claimed file. The caller writes its header, syncs it and renames log/spare away, then calls Taken().
   absl::StatusOr<File> Open();
   void Taken();

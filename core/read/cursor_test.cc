@@ -105,7 +105,7 @@ TEST_CASE("a read sees nothing beyond the visible position, though the index doe
   TestLog log;
   FillThreeSegments(&log);
   log.Build();
-  for (const std::uint64_t visible : {0, 1, 300, 700, 701, 1300, 1301, 2199}) {
+  for (const std::uint64_t visible : {0U, 1U, 300U, 700U, 701U, 1300U, 1301U, 2199U}) {
     const ReadView view = log.View(visible);
     for (const char* stream : {"", "cash-1", "bank-2"}) {
       ReadOptions options;
@@ -129,7 +129,7 @@ TEST_CASE("a long stream is read in stretches, forwards and backwards") {
   ReadOptions options{.stream = "long-1"};
   for (const Direction direction : {Direction::kForwards, Direction::kBackwards}) {
     options.direction = direction;
-    for (const std::uint64_t limit : {1, 1023, 1024, 1025, 2049, 5000}) {
+    for (const std::uint64_t limit : {1U, 1023U, 1024U, 1025U, 2049U, 5000U}) {
       options.limit = limit;
       CHECK(Drain(log, MakeCursor(log.View(), options)) ==
             ModelRead(log.events(), options, log.head()));

@@ -190,7 +190,7 @@ TEST_CASE("a recorded time takes in what is lost at its edge, and no more") {
   log.Add(30, {{.stream = "a"}, {.stream = "a"}});  // 3, lost, and 4
   log.Add(40, {{.stream = "a"}});                   // 5
   log.Add(50, {{.stream = "a"}});                   // 6, lost
-  for (const std::uint64_t p : {2, 3, 6}) log.Lose(p);
+  for (const std::uint64_t p : {2U, 3U, 6U}) log.Lose(p);
   log.Build();
   const auto at = [&](std::int64_t time) { return log.View().PositionAt(Timestamp(time)).value(); };
   const auto after = [&](std::int64_t t) { return log.View().PositionAfter(Timestamp(t)).value(); };

@@ -66,7 +66,7 @@ TEST_CASE("a recorded time is found, with ties within a commit and between sampl
   log.AddRandom(3, 1500);
   log.Build();
   const std::int64_t last = log.events().back().recorded_at;
-  for (const std::uint64_t visible : {0, 1, 256, 257, 700, 701, 702, 1400, 2201}) {
+  for (const std::uint64_t visible : {0U, 1U, 256U, 257U, 700U, 701U, 702U, 1400U, 2201U}) {
     const ReadView view = log.View(visible);
     for (std::int64_t time = 995; time < last + 5; time += visible < 2201 ? 7 : 1) {
       const std::uint64_t expected = LastWhere(
@@ -148,7 +148,7 @@ TEST_CASE("links that cannot be end a walk as data loss") {
   CHECK(absl::IsDataLoss(walk({{1, 1, 0, 0}, {2, 2, 0, 0}, {3, 3, 2, 0}})));  // ends too early
 }
 
-TEST_CASE("a damaged sidecar is replaced by what a scan of the log gives") {
+TEST_CASE("where there is no sidecar to use, the index is rebuilt once, or the error told") {
   TestLog log;
   log.AddRandom(1, 300);
   log.UseSidecars();

@@ -105,14 +105,14 @@ void TestLog::Add(std::int64_t recorded_at, std::vector<ModelEvent> commit) {
 
 void TestLog::AddRandom(std::uint32_t seed, std::size_t count) {
   std::mt19937 random(seed);
-  const auto below = [&](std::uint32_t n) { return random() % n; };
+  const auto below = [&](std::uint32_t n) { return static_cast<std::uint32_t>(random() % n); };
   static constexpr const char* kStreams[] = {"cash-1", "cash-2", "cash-3", "bank-1",
                                              "bank-2", "plain",  "x-1-2",  "cash"};
   static constexpr const char* kTypes[] = {"Opened", "Paid", "Paid", "Paid", "Moved", "Closed"};
   static constexpr const char* kTags[] = {"a:1", "a:2", "b:1", "b:2", "c"};
   std::int64_t time = events_.empty() ? 1000 : events_.back().recorded_at;
   while (count > 0) {
-    time += 1 + below(5);
+    time += 1 + std::int64_t{below(5)};
     std::vector<ModelEvent> commit(std::min<std::size_t>(1 + below(5), count));
     for (ModelEvent& event : commit) {
       event.stream = kStreams[below(3) == 0 ? below(8) : below(2)];
@@ -120,7 +120,7 @@ void TestLog::AddRandom(std::uint32_t seed, std::size_t count) {
       for (const char* tag : kTags) {
         if (below(4) == 0) event.tags.emplace_back(tag);
       }
-      if (below(2) == 0) event.effective_at = time - 100 + below(200);
+      if (below(2) == 0) event.effective_at = time - 100 + std::int64_t{below(200)};
       event.data = std::string(below(200), 'd');
     }
     count -= commit.size();

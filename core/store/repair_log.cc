@@ -6,6 +6,7 @@
 #include "base/status.h"
 #include "io/directory.h"
 #include "io/file.h"
+#include "log/frame.h"
 #include "log/segment_writer.h"
 #include "store/opening.h"
 #include "store/repair_files.h"
@@ -122,6 +123,7 @@ absl::StatusOr<bool> LogRepair::Mend() {
     DAYBOOK_RETURN_IF_ERROR(MoveAside(*range));
     DAYBOOK_ASSIGN_OR_RETURN(const bool done, MendRange(*range));
     mended = mended || done;
+    if (!done) unmended_.push_back(range);
     if (done && options_.dry_run) report_->restored += range->lost_count();
     if (!done && options_.dry_run && options_.accept_loss && CanGiveUp(*range)) {
       report_->lost += range->lost_count();
@@ -219,6 +221,12 @@ absl::StatusOr<bool> LogRepair::MendFrames(const DamagedRange& range) {
         DAYBOOK_RETURN_IF_ERROR(Replace(range, bytes.first(proven), "restored from the backup"));
         return true;
       }
+      // The copy ends here too, and nobody saw a later position: only zeros were cut off.
+      const bool only_cut = range.what == What::kTail && range.positions.first == 0 &&
+                            log.bytes().size() < log.header().segment_bytes &&
+                            range.offset + bytes.size() == log.header().segment_bytes &&
+                            IsAllZero(bytes);
+      if (only_cut) return MendZeros(range);
     }
     if (range.what == What::kTail) {
       DAYBOOK_ASSIGN_OR_RETURN(const bool done, MendLastMissing(range));

@@ -47,6 +47,9 @@ class LogRepair {
   // Brings back what can be brought back, and says whether anything was. Then the log is to be checked again.
   absl::StatusOr<bool> Mend();
 
+  // What Mend could not bring back.
+  [[nodiscard]] const std::vector<const DamagedRange*>& unmended() const { return unmended_; }
+
   // Makes room for the loss of what is left, so that the store opens and no position is used twice (see docs/format/recovery.md). True where
   // anything was changed on disk.
   absl::StatusOr<bool> GiveUp();
@@ -85,6 +88,7 @@ class LogRepair {
   const StoreCheck& check_;
   const std::optional<BackupSource>& backup_;
   RepairReport* const report_;
+  std::vector<const DamagedRange*> unmended_;
 };
 
 }  // namespace daybook

@@ -155,7 +155,7 @@ DamagedRange SegmentWalk::Range(What what, std::uint64_t end, std::string proble
   range.index = index_;
   range.file = file_.name;
   range.offset = range.named = end_.length;
-  range.length = end - end_.length;
+  range.length = std::max(end, end_.length) - end_.length;
   range.problem = std::move(problem);
   range.hash_before = end_.last_hash;
   range.next_position = end_.next_position;
@@ -172,7 +172,8 @@ void SegmentWalk::Salvage(DamagedRange range, std::uint64_t next_position) {
   };
   std::uint64_t whole_end = range.offset;  // behind the last whole record before the first that is lost
   if (next_position > first) {
-    SalvageRecords(bytes_, range.offset, range.offset + range.length, {first, next_position - 1},
+    const std::uint64_t end = std::min<std::uint64_t>(range.offset + range.length, bytes_.size());
+    SalvageRecords(bytes_, range.offset, end, {first, next_position - 1},
                    segment_.header().salt,
                    [&](std::uint64_t offset, const RecordHeader& record, const EventView& event) {
                      lose(record.position);
@@ -240,9 +241,7 @@ void SegmentWalk::Pass(const FrameHeader* header, What what, std::string problem
   // Nothing whole follows. Behind a segment stands another that says how far this one goes.
   exhausted_ = true;
   const std::uint64_t end =
-      successor_ != nullptr
-          ? std::max(end_.length, std::min<std::uint64_t>(successor_->previous_length, bytes_.size()))
-          : bytes_.size();
+      successor_ != nullptr ? successor_->previous_length : segment_.header().segment_bytes;
   DamagedRange range = Range(what, end, std::move(problem));
   if (successor_ != nullptr) range.hash_behind = successor_->previous_frame_hash;
   Salvage(std::move(range), limit_position_ == kCountMax ? end_.next_position : limit_position_);

@@ -18,9 +18,9 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 constexpr Cents kOpeningCents = 100'00;
-// One transfer in four pays one of a few shops: those are the accounts over which threads race.
-constexpr std::uint64_t kShops = 8;
-constexpr std::uint64_t kOneInPaysShop = 4;
+// One transfer in two pays one of a few shops: those are the accounts over which threads race.
+constexpr std::uint64_t kShops = 4;
+constexpr std::uint64_t kOneInPaysShop = 2;
 
 double SecondsSince(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();

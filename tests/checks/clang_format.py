@@ -42,7 +42,7 @@ def main():
                             capture_output=True)
     bad = sorted(set(re.findall(r"^(.+?):\d+:\d+: warning: code should be", result.stderr, re.M)))
     for file in bad:
-        print(f"error  {pathlib.Path(file).relative_to(arguments.root)}: not as clang-format has it")
+        print(f"error  {pathlib.Path(file).relative_to(arguments.root)}: run clang_format.py --fix")
     print(f"clang-format: {len(files)} files {'formatted' if arguments.fix else 'checked'}, "
           f"{len(bad)} errors")
     return 1 if bad else 0

@@ -3,13 +3,11 @@
 
 import json
 import os
-import pathlib
 import shutil
 import subprocess
-import tempfile
 import time
 
-from support import BINARY, Log, check, equal, read, run, skip
+from support import BINARY, Log, check, equal, main, read, run, skip
 
 AUDITOR = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
 
@@ -63,18 +61,9 @@ def audit(folder):
     equal(tree(store), before)
 
 
-def main():
+if __name__ == "__main__":
     if os.geteuid() != 0:
         skip("only root can become another user")
     if shutil.which("setpriv") is None:
         skip("no setpriv here to become another user")
-    folder = pathlib.Path(tempfile.mkdtemp(prefix="daybook-e2e-"))
-    try:
-        audit(folder)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-    print("ok")
-
-
-if __name__ == "__main__":
-    main()
+    main(audit)

@@ -86,7 +86,7 @@ def read(store, *arguments):
 def main(test):
     """Runs `test(folder)` in a temporary folder."""
     if not BINARY:
-        skip("DAYBOOK_BIN names no binary")
+        sys.exit("no daybook to test: DAYBOOK_BIN names none")
     folder = pathlib.Path(tempfile.mkdtemp(prefix="daybook-e2e-"))
     try:
         test(folder)

@@ -17,7 +17,7 @@ class Tail:
                                         stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         self.lines = []
         self.times = []
-        self.thread = threading.Thread(target=self._collect)
+        self.thread = threading.Thread(target=self._collect, daemon=True)
         self.thread.start()
 
     def _collect(self):
@@ -33,8 +33,10 @@ class Tail:
             time.sleep(0.001)
 
     def finish(self, code=0):
-        self.thread.join(60)
-        check(not self.thread.is_alive(), "the tail does not end")
+        self.thread.join(30)
+        if self.thread.is_alive():
+            self.process.kill()
+            check(False, "the tail does not end; lines:", len(self.lines))
         err = self.process.stderr.read()
         equal(self.process.wait(60), code, err)
         self.process.stderr.close()

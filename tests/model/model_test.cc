@@ -8,7 +8,7 @@
 #include <filesystem>
 #include <memory>
 
-#include "temp_store.h"
+#include "tests/temp_store.h"
 #include "tests/catch.h"
 
 namespace daybook::testing {
@@ -33,7 +33,7 @@ class Run {
       ReadSomething(*store_);
     } else if (what < 98) {
       REQUIRE_OK(store_->Flush());  // another process sees what is durable
-      const auto reader = Reader::Open(folder_.store(), {});
+      const auto reader = Reader::Open((folder_.path() / "store"), {});
       REQUIRE_OK(reader);
       ReadSomething(**reader);
     } else {
@@ -45,7 +45,7 @@ class Run {
     Reopen(true);
     CheckRead(*store_, {});
     for (int i = 0; i < 12; ++i) CheckRead(*store_, {.stream = Stream()});
-    const auto report = Verify(folder_.store(), {});
+    const auto report = Verify((folder_.path() / "store"), {});
     REQUIRE_OK(report);
     for (const Finding& finding : report->findings) FAIL(finding.kind << ": " << finding.hint);
     REQUIRE(report->positions == model_.events().size());
@@ -64,7 +64,7 @@ class Run {
   std::string Tag() { return "tag:" + std::to_string(Pick(6)); }
 
   void Open() {
-    auto store = Store::Open(folder_.store(), options_);
+    auto store = Store::Open((folder_.path() / "store"), options_);
     REQUIRE_OK(store);
     store_ = *std::move(store);
     REQUIRE(store_->visible().value() == model_.events().size());
@@ -73,8 +73,8 @@ class Run {
   void Reopen(bool without_index) {
     store_.reset();
     if (without_index) {
-      std::filesystem::remove_all(folder_.store() / "index");
-      for (const auto& file : std::filesystem::directory_iterator(folder_.store() / "log")) {
+      std::filesystem::remove_all((folder_.path() / "store") / "index");
+      for (const auto& file : std::filesystem::directory_iterator((folder_.path() / "store") / "log")) {
         if (file.path().extension() == ".idx") std::filesystem::remove(file.path());
       }
     }
