@@ -350,6 +350,7 @@ void AddRepair(CLI::App& app, Finish& chosen) {
 
 std::string HelpOf(const CLI::App& app) {
   std::string help = app.help();
+  if (!help.ends_with('\n')) help += '\n';
   if (app.get_subcommands().empty()) help += "See `daybook COMMAND --help`, and daybook(1).\n";
   return help;
 }

@@ -76,7 +76,8 @@ absl::Status RunStreams(const StreamsFlags& flags, Console& console) {
     AppendStream(info, console.mode(), console.out().buffer());
     DAYBOOK_CLI_RETURN_IF_ERROR(console.out().FlushIfLarge());
   }
-  return absl::OkStatus();
+  if (flags.options.as_of.position.has_value()) return absl::OkStatus();
+  return CheckReadableToTheEnd(**reader);
 }
 
 absl::Status RunStats(const StatsFlags& flags, Console& console) {
@@ -90,7 +91,7 @@ absl::Status RunStats(const StatsFlags& flags, Console& console) {
   } else {
     out.append(ToJson(*stats).dump()).push_back('\n');
   }
-  return absl::OkStatus();
+  return CheckReadableToTheEnd(**reader);
 }
 
 }  // namespace daybook::cli

@@ -1,5 +1,6 @@
 #include "cli/open_store.h"
 
+#include <chrono>
 #include <filesystem>
 #include <system_error>
 
@@ -27,6 +28,13 @@ absl::StatusOr<std::unique_ptr<Reader>> OpenForRead(const std::string& path, Con
   ReaderOptions options;
   options.on_notice = console.notice_handler();
   return Reader::Open(path, options);
+}
+
+absl::Status CheckReadableToTheEnd(const Reader& reader) {
+  // A wait for what cannot come says why it cannot.
+  const Position next(reader.visible().value() + 1);
+  const absl::StatusOr<Position> visible = reader.WaitVisible(next, std::chrono::milliseconds(0));
+  return absl::IsDeadlineExceeded(visible.status()) ? absl::OkStatus() : visible.status();
 }
 
 }  // namespace daybook::cli

@@ -20,6 +20,11 @@ absl::StatusOr<std::unique_ptr<Store>> OpenForAppend(const std::string& path, bo
 // Opens `path` for reading.
 absl::StatusOr<std::unique_ptr<Reader>> OpenForRead(const std::string& path, Console& console);
 
+// What stands in the way of reading beyond the visible events, if anything does: kDataLoss, or
+// kFailedPrecondition (a newer format). A reader opens up to it; an answer that ends there is not
+// the whole answer.
+absl::Status CheckReadableToTheEnd(const Reader& reader);
+
 }  // namespace daybook::cli
 
 #endif  // DAYBOOK_CLI_OPEN_STORE_H_

@@ -57,7 +57,12 @@ absl::Status RunRead(const ReadFlags& flags, Console& console) {
   if (!cursor.ok()) return cursor.status();
   EventPrinter printer(console.mode());
   std::uint64_t printed = 0;
-  return PrintAll(*cursor, printer, console.out(), &printed);
+  DAYBOOK_CLI_RETURN_IF_ERROR(PrintAll(*cursor, printer, console.out(), &printed));
+  const ReadOptions& options = flags.options;
+  const bool whole = console.out().closed() || cursor->basis().final ||
+                     options.to_position.has_value() || options.to_version.has_value() ||
+                     (printed == options.limit && options.direction == Direction::kForwards);
+  return whole ? absl::OkStatus() : CheckReadableToTheEnd(**reader);
 }
 
 absl::Status RunTail(const TailFlags& flags, Console& console) {

@@ -14,12 +14,12 @@ bool SameBytes(std::span<const std::byte> a, std::span<const std::byte> b) {
 }
 
 // What makes two events the same, their ids aside. Metadata does not count: a retry may carry another trace. Nor does an
-// effective_at that the retry does not give.
+// effective_at that the retry does not give; one that it gives is compared with when the stored fact holds, given or not.
 bool SameContent(const EventView& stored, const EventView& given) {
   return stored.stream == given.stream && stored.type == given.type &&
          stored.content_type == given.content_type &&
          stored.content_type_text == given.content_type_text &&
-         (!given.effective_at_given || stored.effective_at_given == given.effective_at_given) &&
+         (!given.effective_at_given || stored.effective_at() == *given.effective_at_given) &&
          SameBytes(stored.data, given.data) &&
          std::equal(stored.tags.begin(), stored.tags.end(), given.tags.begin(), given.tags.end());
 }

@@ -139,13 +139,25 @@ absl::Status SegmentWriter::Activate(const SegmentPlan& plan, SpareMaker* spare)
   DAYBOOK_CHECK(plan.first_position == tail_.next_position);
   DAYBOOK_RETURN_IF_ERROR(Seal());
   // From here until the rename the segment is sealed and has no successor: the next opening makes one when it is needed.
-  const SegmentHeader header = MakeSegmentHeader(identity_, plan, &tail_);
+  SegmentHeader header = MakeSegmentHeader(identity_, plan, &tail_);
+  // A segment without an event, too small for its first commit, gives its name and its place in the chain to the new one. Readers that have it
+  // mapped find its seal and open the name again.
+  const bool replaces = plan.first_position == tail_.segment.first_position;
+  if (replaces) {
+    SegmentHeader old;
+    DAYBOOK_RETURN_IF_ERROR(file_.ReadAt(0, std::as_writable_bytes(std::span(&old, 1))));
+    header.previous_first_position = old.previous_first_position;
+    header.previous_length = old.previous_length;
+    header.previous_frame_hash = old.previous_frame_hash;
+    header.header_hash = HashOf(header);
+  }
   DAYBOOK_ASSIGN_OR_RETURN(File file, spare->Open());
   DAYBOOK_RETURN_IF_ERROR(file.WriteAt(0, BytesOf(header)));
   DAYBOOK_RETURN_IF_ERROR(file.SyncData());
   const std::filesystem::path log = directory_ / "log";
   const std::filesystem::path name = log / SegmentFileName(plan.first_position);
-  DAYBOOK_RETURN_IF_ERROR(Directory::RenameNoReplace(spare->path(), name));
+  DAYBOOK_RETURN_IF_ERROR(replaces ? Directory::Rename(spare->path(), name)
+                                   : Directory::RenameNoReplace(spare->path(), name));
   // Until the folder is synced a crash may bring back the old name; nothing has been acknowledged in this segment yet.
   DAYBOOK_RETURN_IF_ERROR(Directory::Sync(log));
   spare->Taken();

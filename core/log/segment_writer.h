@@ -68,7 +68,7 @@ class SegmentWriter {
   absl::Status Seal();
 
   // Goes on to the next segment, in the file that `spare` holds: seals this one if it is not, heads the spare, syncs both, renames the spare to
-  // the plan's name and syncs the folder. What recovery finds after each step is in docs/format/recovery.md.
+  // the plan's name and syncs the folder. A segment without an event is replaced: its name is the plan's. What recovery finds after each step is in docs/format/recovery.md.
   absl::Status Activate(const SegmentPlan& plan, SpareMaker* spare);
 
  private:

@@ -26,6 +26,7 @@ absl::StatusOr<Bound> ResolveBound(const ReadView& view, const AsOf& as_of,
   Bound bound{view.visible(), false};
   if (as_of.position) {
     bound.position = as_of.position->value();
+    if (bound.position > view.visible() && !view.incomplete().ok()) return view.incomplete();
     DAYBOOK_RETURN_IF_ERROR(CheckNotBeyond("position", bound.position, kTheStore, view.visible()));
     bound.final = bound.position <= view.durable();
   } else if (as_of.recorded_at) {

@@ -119,6 +119,7 @@ class Cursor::Impl {
   std::uint64_t left_;
   std::uint64_t damaged_ = 0;
   absl::Status failed_;
+  absl::Status at_end_;  // why what follows the last event cannot be seen
 };
 
 const Basis& Cursor::Impl::basis() const {
@@ -242,6 +243,10 @@ absl::StatusOr<const EventView*> Cursor::Impl::Next() {
       return &event_;
     }
   }
+  if (left_ > 0 && !at_end_.ok()) [[unlikely]] {
+    failed_ = at_end_;
+    return failed_;
+  }
   return nullptr;
 }
 
@@ -258,10 +263,12 @@ class CursorMaker {
   absl::Status FindRange();
   absl::Status MakeScan();
   absl::Status MakeWalk();
+  absl::Status CheckNothingLost(std::uint64_t last_known) const;
   // Narrows the versions of a walk to the range of positions.
   absl::Status NarrowVersions(StreamPoint point, std::uint64_t* first, std::uint64_t* last) const;
   absl::StatusOr<bool> MakeLookup();
   void SetBasis(std::uint64_t position, std::uint64_t version);
+  void SetEnd();
 
   const ReadView& view_;
   const ReadOptions& options_;
@@ -367,6 +374,26 @@ absl::StatusOr<bool> CursorMaker::MakeLookup() {
   return true;
 }
 
+// An event that is lost behind the last one that the stream is known to have may have been the stream's.
+absl::Status CursorMaker::CheckNothingLost(std::uint64_t last_known) const {
+  const SegmentList& segments = view_.segments();
+  const std::uint64_t first = std::max(last_known, cursor_->range_.first);
+  for (std::size_t i = segments.size(); i-- > 0;) {
+    const std::uint64_t begin = segments[i]->first_position();
+    if (begin > bound_.position) continue;
+    DAYBOOK_ASSIGN_OR_RETURN(const std::shared_ptr<const SegmentIndex> index, segments[i]->index());
+    const std::vector<std::uint32_t> lost =
+        segments[i]->Lost(index, std::max(first, begin) - begin,
+                          std::min(index->count(), bound_.position - begin + 1));
+    if (!lost.empty()) {
+      return LostAt(segments, static_cast<std::uint32_t>(i), begin + lost.back(),
+                    "the event is lost, and may be of this stream");
+    }
+    if (begin <= first) break;
+  }
+  return absl::OkStatus();
+}
+
 absl::Status CursorMaker::MakeWalk() {
   Filter& filter = cursor_->filter_;
   if (options_.from_version) filter.version_min = options_.from_version->value();
@@ -374,6 +401,7 @@ absl::Status CursorMaker::MakeWalk() {
   DAYBOOK_ASSIGN_OR_RETURN(const StreamPoint point,
                            view_.PointAt(*options_.stream, bound_.position));
   SetBasis(point.position, point.version);
+  DAYBOOK_RETURN_IF_ERROR(CheckNothingLost(point.position));
   if (cursor_->range_.first > cursor_->range_.last || point.position == 0) return absl::OkStatus();
   if (options_.id) {
     DAYBOOK_ASSIGN_OR_RETURN(const bool told, MakeLookup());
@@ -388,10 +416,21 @@ absl::Status CursorMaker::MakeWalk() {
   return absl::OkStatus();
 }
 
+// Where what follows the visible events cannot be read, a read that would go on there does not end as if all were said.
+void CursorMaker::SetEnd() {
+  if (view_.incomplete().ok() || bound_.final || options_.to_position || options_.to_version ||
+      options_.on_damage == OnDamage::kSkip) {
+    return;
+  }
+  (options_.direction == Direction::kForwards ? cursor_->at_end_ : cursor_->failed_) =
+      view_.incomplete();
+}
+
 absl::StatusOr<Cursor> CursorMaker::Make() {
   DAYBOOK_ASSIGN_OR_RETURN(bound_, ResolveBound(view_, options_.as_of, options_.stream));
   DAYBOOK_RETURN_IF_ERROR(CheckRange());
   cursor_ = std::make_unique<Cursor::Impl>(view_.segment_list(), options_);
+  SetEnd();
   DAYBOOK_RETURN_IF_ERROR(FindRange());
   if (!options_.stream) {
     DAYBOOK_RETURN_IF_ERROR(MakeScan());

@@ -142,6 +142,7 @@ absl::StatusOr<StreamInfo> HeadOf(const ReadView& view, std::string_view stream,
   StreamInfo info;
   info.stream = std::string(stream);
   DAYBOOK_ASSIGN_OR_RETURN(const Bound bound, ResolveBound(view, as_of, stream));
+  if (!bound.final) DAYBOOK_RETURN_IF_ERROR(view.incomplete());
   DAYBOOK_ASSIGN_OR_RETURN(const StreamPoint last, view.PointAt(stream, bound.position));
   if (last.position == 0) return info;
   DAYBOOK_ASSIGN_OR_RETURN(const std::uint64_t first, view.PositionOfVersion(last.position, 1));
@@ -161,6 +162,7 @@ absl::StatusOr<std::vector<StreamInfo>> ListStreams(const ReadView& view,
         "streams are listed as of a position or a recorded time; give one of these");
   }
   DAYBOOK_ASSIGN_OR_RETURN(const Bound bound, ResolveBound(view, options.as_of, std::nullopt));
+  if (!bound.final) DAYBOOK_RETURN_IF_ERROR(view.incomplete());
   return StreamLister(view, options, bound.position).List();
 }
 

@@ -32,6 +32,11 @@ class ReadView {
         set_(segments),
         segments_(segments->snapshot()) {}
 
+  // Why nothing beyond visible() can be seen although it is there (damage, a newer format); OK where all is
+  // seen. A read whose answer could go on there says so at its end.
+  void set_incomplete(absl::Status why) { incomplete_ = std::move(why); }
+  [[nodiscard]] const absl::Status& incomplete() const { return incomplete_; }
+
   [[nodiscard]] std::uint64_t visible() const { return visible_; }
   [[nodiscard]] std::uint64_t durable() const { return durable_; }
   [[nodiscard]] const SegmentList& segments() const { return *segments_; }
@@ -69,6 +74,7 @@ class ReadView {
   std::uint64_t durable_;
   const HeadSource* heads_;
   const SegmentSet* set_;
+  absl::Status incomplete_;
   // Replaced by a longer list where a stream's head turns out to lie beyond it.
   mutable std::shared_ptr<const SegmentList> segments_;
 };

@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "base/status.h"
 #include "io/directory.h"
+#include "log/recovery.h"
 #include "store/opening.h"
 #include "store/store_file.h"
 
@@ -14,7 +15,7 @@ namespace daybook {
 namespace {
 
 // The last position that the log itself proves to be on the device: the events of the frames that a later promise, a watermark or a
-// seal covers.
+// seal covers. Where a promise behind a bad frame covers that frame, its first position: the read is to run into the damage.
 std::uint64_t ProvenPosition(const LogSegment& segment) {
   FrameScanner scanner(segment.bytes(), segment.header());
   std::vector<std::pair<std::uint64_t, std::uint64_t>> ends;  // of frames: offset, last position
@@ -26,7 +27,11 @@ std::uint64_t ProvenPosition(const LogSegment& segment) {
     }
     ends.emplace_back(scanner.offset(), scanner.next_position() - 1);
   }
-  return scanner.sealed() ? scanner.next_position() - 1 : proven;
+  if (scanner.sealed()) return scanner.next_position() - 1;
+  TailEvidence evidence;
+  evidence.bad_offset = scanner.offset();
+  ExamineTail(segment.bytes(), segment.header().salt, &evidence);
+  return evidence.later_promise > scanner.offset() ? scanner.next_position() : proven;
 }
 
 }  // namespace
@@ -67,6 +72,7 @@ absl::Status Follower::OpenAll() {
                            OpenSegments(directory_, identity, true, &damage_));
   if (logs.empty()) return damage_;
   if (!damage_.ok()) {
+    damaged_.store(true, std::memory_order_release);
     Tell(on_notice_, Notice::Severity::kError,
          absl::StrCat("opened up to the damage: ", damage_.message()));
   }
@@ -121,6 +127,7 @@ absl::Status Follower::Follow(std::uint64_t limit) {
         damage_ = DataLossAt({"log/" + SegmentFileName(next_position_), 0, Position(next_position_),
                               Position(limit)},
                              "the segment is missing");
+        damaged_.store(true, std::memory_order_release);
         break;
       }
       DAYBOOK_RETURN_IF_ERROR(next);
@@ -143,6 +150,7 @@ absl::Status Follower::Follow(std::uint64_t limit) {
           catch_up_->problem() != nullptr ? catch_up_->problem() : "the log ends too early");
     }
     if (!damage_.ok()) {
+      damaged_.store(true, std::memory_order_release);
       Tell(on_notice_, Notice::Severity::kError,
            absl::StrCat("the store can be read up to position ", next_position_ - 1, ": ",
                         damage_.message()));
@@ -189,7 +197,12 @@ absl::Status Follower::Refresh() {
 absl::StatusOr<ReadView> Follower::View() {
   DAYBOOK_RETURN_IF_ERROR(Refresh());
   const std::uint64_t bound = visible_.load(std::memory_order_acquire);
-  return ReadView(bound, bound, &heads_, &segments_);
+  ReadView view(bound, bound, &heads_, &segments_);
+  if (damaged_.load(std::memory_order_acquire)) {
+    MutexLock lock(mutex_);
+    view.set_incomplete(damage_);
+  }
+  return view;
 }
 
 Position Follower::visible() {

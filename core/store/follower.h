@@ -61,6 +61,7 @@ class Follower : public Reader::Impl {
   std::vector<std::shared_ptr<Segment>> without_sidecar_ DAYBOOK_GUARDED_BY(mutex_);
   std::shared_ptr<Segment> last_ DAYBOOK_GUARDED_BY(mutex_);
   absl::Status damage_ DAYBOOK_GUARDED_BY(mutex_);  // what stands in the way of going on
+  std::atomic<bool> damaged_{false};                // whether anything does
 };
 
 }  // namespace daybook

@@ -55,6 +55,7 @@ absl::StatusOr<Cursor> Reader::Read(const ReadOptions& options) const {
 
 absl::StatusOr<EventHandle> Reader::EventAt(Position position) const {
   DAYBOOK_ASSIGN_OR_RETURN(const ReadView view, impl_->View());
+  if (position.value() > view.visible()) DAYBOOK_RETURN_IF_ERROR(view.incomplete());
   if (position.value() == 0 || position.value() > view.visible()) {
     return BeyondHead("position", position.value(), view.visible());
   }
@@ -66,6 +67,7 @@ absl::StatusOr<EventHandle> Reader::EventAt(Position position) const {
 absl::StatusOr<EventHandle> Reader::EventAt(std::string_view stream, Version version) const {
   DAYBOOK_ASSIGN_OR_RETURN(const ReadView view, impl_->View());
   DAYBOOK_ASSIGN_OR_RETURN(const StreamPoint head, view.PointAt(stream, view.visible()));
+  if (version.value() > head.version) DAYBOOK_RETURN_IF_ERROR(view.incomplete());
   if (version.value() == 0 || version.value() > head.version) {
     return BeyondHead("version", version.value(), head.version);
   }

@@ -22,7 +22,7 @@
 namespace daybook {
 namespace {
 
-constexpr int kRoundsMax = 1000;              // each mends something; no log has so much that is damaged
+constexpr int kRoundsMax = 1000;  // each mends something; no log has so much that is damaged
 constexpr std::size_t kLossesInCommit = 1000;  // events
 
 std::uint64_t LostPositions(const StoreCheck& check) {
@@ -33,8 +33,8 @@ std::uint64_t LostPositions(const StoreCheck& check) {
   return lost;
 }
 
-// One call of Repair. The log comes before what is derived from it, since sidecars and index/ are witnesses of it: they go only when they are
-// bad themselves.
+// One call of Repair. The log comes before what is derived from it, since sidecars and index/ are
+// witnesses of it: they go only when they are bad themselves.
 class Repairer {
  public:
   Repairer(const std::filesystem::path& directory, const RepairOptions& options)
@@ -68,12 +68,12 @@ absl::Status Repairer::Lock() {
   const std::filesystem::path path = directory_ / "LOCK";
   // A dry run makes nothing, not even the file to lock.
   if (options_.dry_run && !Directory::Exists(path)) return absl::OkStatus();
-  DAYBOOK_ASSIGN_OR_RETURN(
-      File file, options_.dry_run ? File::OpenRead(path) : File::OpenOrCreate(path));
+  DAYBOOK_ASSIGN_OR_RETURN(File file,
+                           options_.dry_run ? File::OpenRead(path) : File::OpenOrCreate(path));
   DAYBOOK_ASSIGN_OR_RETURN(const bool locked, file.TryLockExclusive());
   if (!locked) {
-    return absl::UnavailableError(absl::StrCat(
-        "the store in ", directory_.string(), " is open in a process; close it before a repair"));
+    return absl::UnavailableError(absl::StrCat("the store in ", directory_.string(),
+                                               " is open in a process; close it before a repair"));
   }
   lock_.emplace(std::move(file));
   return absl::OkStatus();
@@ -84,7 +84,8 @@ absl::Status Repairer::CheckAgain() {
   return absl::OkStatus();
 }
 
-// STORE by its one flipped bit, from the backup, or, giving up its lineage, from the segments, which name the store as well.
+// STORE by its one flipped bit, from the backup, or, giving up its lineage, from the segments,
+// which name the store as well.
 absl::Status Repairer::RepairStoreFile() {
   if (check_.store) return absl::OkStatus();
   DAYBOOK_ASSIGN_OR_RETURN(const File file, File::OpenRead(directory_ / "STORE"));
@@ -185,7 +186,8 @@ absl::Status Repairer::RewriteSidecars(const std::set<std::uint64_t>& first_posi
   return sidecars.write_status();
 }
 
-// `with_missing`: sidecars of damaged segments are written where there is none, so that what is whole in them is found.
+// `with_missing`: sidecars of damaged segments are written where there is none, so that what is
+// whole in them is found.
 absl::Status Repairer::RebuildDerived(bool with_missing) {
   std::set<std::uint64_t> rewrite;
   for (const Finding& finding : check_.sidecars) {
@@ -222,7 +224,8 @@ absl::Status Repairer::RebuildDerived(bool with_missing) {
   return options_.dry_run ? absl::OkStatus() : HeadStore::Discard(directory_ / "index");
 }
 
-// The last step: before it the store opens already, and a repair that is run again finds the same losses.
+// The last step: before it the store opens already, and a repair that is run again finds the same
+// losses.
 absl::Status Repairer::RecordLosses() {
   LogRepair repair(directory_, options_, check_, backup_, &report_);
   std::vector<const DamagedRange*> losses;
@@ -241,8 +244,7 @@ absl::Status Repairer::RecordLosses() {
   Commit commit;
   for (std::size_t i = 0; i < losses.size(); ++i) {
     const DamagedRange& range = *losses[i];
-    const std::string data =
-        ToJson({range.file, range.named, range.positions, 0}, range.problem);
+    const std::string data = ToJson({range.file, range.named, range.positions, 0}, range.problem);
     DAYBOOK_RETURN_IF_ERROR(commit.impl().Add(
         kStoreStream, {.type = kLossAcceptedType, .data = AsBytes(data)}, SystemNames::kAllow));
     report_.lost += range.lost_count();
@@ -285,7 +287,8 @@ absl::Status Repairer::Verdict() const {
 
 absl::StatusOr<RepairReport> Repairer::Run() {
   // Nothing is made in a folder that is no store.
-  if (const auto store = ReadStoreFile(directory_); !store.ok() && !absl::IsDataLoss(store.status())) {
+  if (const auto store = ReadStoreFile(directory_);
+      !store.ok() && !absl::IsDataLoss(store.status())) {
     return store.status();
   }
   DAYBOOK_RETURN_IF_ERROR(Lock());

@@ -22,7 +22,8 @@ bool IsWhole(std::span<const std::byte> bytes, std::uint64_t salt) {
   return header.header_hash == HashOf(header, salt);
 }
 
-bool IsWholeFrameHeader(std::span<const std::byte> bytes, std::uint64_t offset, std::uint64_t salt) {
+bool IsWholeFrameHeader(std::span<const std::byte> bytes, std::uint64_t offset,
+                        std::uint64_t salt) {
   const auto header = Load<FrameHeader>(bytes);
   return header.magic == kFrameMagic && header.offset == offset &&
          header.length >= sizeof(FrameHeader) && header.length % kFrameAlignment == 0 &&
@@ -60,8 +61,8 @@ std::uint64_t FixRecord(std::span<std::byte> bytes, std::uint64_t salt) {
   return sizeof header + header.body_length;
 }
 
-// Mends the parts of the body, each by itself, and zeroes the padding. Nullopt where a part cannot be mended. Whether all of it is right is
-// said by the hash of the whole body.
+// Mends the parts of the body, each by itself, and zeroes the padding. Nullopt where a part cannot
+// be mended. Whether all of it is right is said by the hash of the whole body.
 std::optional<BodyShape> FixBody(std::span<std::byte> body, std::uint64_t salt) {
   BodyShape shape;
   std::uint64_t at = 0;
@@ -98,7 +99,8 @@ std::vector<std::uint64_t> FrameEnds(std::span<const std::byte> segment, std::ui
   return ends;
 }
 
-// Makes a frame header again from what stands around it. What it has of its own is durable_upto, which is one of the places where a frame ended.
+// Makes a frame header again from what stands around it. What it has of its own is durable_upto,
+// which is one of the places where a frame ended.
 bool RebuildFrameHeader(const DamagedRange& range, std::span<const std::byte> segment,
                         std::uint64_t salt, std::span<std::byte> frame) {
   const auto as_it_stands = Load<FrameHeader>(frame);
@@ -208,7 +210,8 @@ std::optional<Bytes> FixFrame(const DamagedRange& range, std::span<const std::by
   const auto there = segment.subspan(range.offset);
   // Where a torn end stops is not known: its zeros may be the frame's own.
   const bool is_tail = range.what == DamagedRange::What::kTail;
-  const std::uint64_t room = is_tail ? there.size() : std::min<std::uint64_t>(there.size(), range.length);
+  const std::uint64_t room =
+      is_tail ? there.size() : std::min<std::uint64_t>(there.size(), range.length);
   Bytes frame(there.begin(), there.begin() + static_cast<std::ptrdiff_t>(room));
   const auto head = std::span(frame).first(sizeof(FrameHeader));
   const auto is_whole = [&] { return IsWholeFrameHeader(head, range.offset, salt); };
@@ -219,8 +222,8 @@ std::optional<Bytes> FixFrame(const DamagedRange& range, std::span<const std::by
   const auto header = Load<FrameHeader>(frame);
   if (header.length > frame.size()) return std::nullopt;
   frame.resize(header.length);
-  if (!IsBodyRight(frame) && (!FixBody(std::span(frame).subspan(sizeof header), salt) ||
-                              !IsBodyRight(frame))) {
+  if (!IsBodyRight(frame) &&
+      (!FixBody(std::span(frame).subspan(sizeof header), salt) || !IsBodyRight(frame))) {
     return std::nullopt;
   }
   if (ProvenBytes(range, salt, frame) != frame.size()) return std::nullopt;

@@ -42,7 +42,8 @@ absl::StatusOr<bool> Quarantine(const std::filesystem::path& directory, const st
     const auto path = folder / absl::StrCat(name, ".", offset, ".", bytes.size(), ".", n);
     absl::StatusOr<File> copy = File::CreateNew(path);
     if (absl::IsAlreadyExists(copy.status())) {
-      // A copy that was cut short by a crash differs, and stays: nothing in here is ever written over.
+      // A copy that was cut short by a crash differs, and stays: nothing in here is ever written
+      // over.
       DAYBOOK_ASSIGN_OR_RETURN(const bool is_same, Holds(path, bytes));
       if (is_same) return false;
       continue;

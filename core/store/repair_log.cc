@@ -38,10 +38,9 @@ absl::StatusOr<std::optional<BackupSource>> BackupSource::Open(
   if (directory.empty()) return std::optional<BackupSource>();
   DAYBOOK_ASSIGN_OR_RETURN(const StoreHeader store, ReadStoreFile(directory));
   if (IdentityOf(store) != identity) {
-    return absl::FailedPreconditionError(
-        absl::StrCat(directory.string(), " is a copy of another store, or of another history of it (",
-                     UuidText(store.store_id), ", ", UuidText(store.incarnation),
-                     "); give a copy of this one"));
+    return absl::FailedPreconditionError(absl::StrCat(
+        directory.string(), " is a copy of another store, or of another history of it (",
+        UuidText(store.store_id), ", ", UuidText(store.incarnation), "); give a copy of this one"));
   }
   BackupSource source;
   source.directory_ = directory;
@@ -84,7 +83,8 @@ absl::Status LogRepair::MoveAside(const DamagedRange& range) {
     bytes = head;
   }
   if (range.offset >= bytes.size()) return absl::OkStatus();
-  bytes = bytes.subspan(range.offset, std::min<std::uint64_t>(range.length, bytes.size() - range.offset));
+  bytes = bytes.subspan(range.offset,
+                        std::min<std::uint64_t>(range.length, bytes.size() - range.offset));
   if (options_.dry_run) {
     report_->quarantined += IsAllZero(bytes) ? 0 : 1;
     return absl::OkStatus();
@@ -192,10 +192,9 @@ absl::StatusOr<bool> LogRepair::MendHeader(const DamagedRange& range) {
     // The first frame names the header that it follows; where it is whole it decides.
     const FrameHeader* first = nullptr;
     bool newer = false;
-    const bool fits =
-        copy && (CheckFrameHeader(bytes, kSegmentHeaderBytes, copy->header().salt, &first, &newer) !=
-                     nullptr ||
-                 first->previous_hash == copy->header().header_hash);
+    const bool fits = copy && (CheckFrameHeader(bytes, kSegmentHeaderBytes, copy->header().salt,
+                                                &first, &newer) != nullptr ||
+                               first->previous_hash == copy->header().header_hash);
     if (fits && copy->bytes().size() >= kSegmentHeaderBytes) {
       DAYBOOK_RETURN_IF_ERROR(Replace(range, copy->bytes().first(kSegmentHeaderBytes),
                                       "its header is restored from the backup"));
@@ -215,7 +214,8 @@ absl::StatusOr<bool> LogRepair::MendFrames(const DamagedRange& range) {
     if (const auto copy = backup_->Segment(log.first_position());
         copy && copy->header().salt == salt && copy->bytes().size() > range.offset) {
       auto bytes = copy->bytes().subspan(range.offset);
-      if (range.what != What::kTail) bytes = bytes.first(std::min<std::uint64_t>(bytes.size(), range.length));
+      if (range.what != What::kTail)
+        bytes = bytes.first(std::min<std::uint64_t>(bytes.size(), range.length));
       const std::uint64_t proven = ProvenBytes(range, salt, bytes);
       if (proven != 0) {
         DAYBOOK_RETURN_IF_ERROR(Replace(range, bytes.first(proven), "restored from the backup"));
@@ -284,17 +284,19 @@ bool LogRepair::CanGiveUp(const DamagedRange& range) const {
   return CheckSegmentHeader(header, &newer) != nullptr && !newer;
 }
 
-// The largest position that a record from `from` on has, be its frame whole or not: no number is used twice.
+// The largest position that a record from `from` on has, be its frame whole or not: no number is
+// used twice.
 std::uint64_t LogRepair::LargestClaim(std::size_t index, std::uint64_t from) const {
   const LogFile& file = check_.picture.files[index];
   std::uint64_t largest = 0;
   const auto see = [&](std::uint64_t, const RecordHeader& record, const EventView&) {
     largest = record.position;
   };
-  const PositionRange all{file.first_position, file.first_position + EventsThatFit(file.file_bytes)};
+  const PositionRange all{file.first_position,
+                          file.first_position + EventsThatFit(file.file_bytes)};
   if (file.log) {
-    SalvageRecords(file.log->bytes(), from, file.log->bytes().size(), all,
-                   file.log->header().salt, see);
+    SalvageRecords(file.log->bytes(), from, file.log->bytes().size(), all, file.log->header().salt,
+                   see);
   } else if (const auto bytes = ReadFile(file.name, UINT64_MAX); bytes.ok()) {
     SalvageRecords(*bytes, from, bytes->size(), all, std::nullopt, see);
   }
@@ -338,8 +340,9 @@ absl::StatusOr<bool> LogRepair::GiveUp() {
   return changed || close_last;
 }
 
-// The last segment ends where it is damaged, as it is. The log goes on in a new one, whose first position is one past the largest that anybody saw,
-// and which names the last whole frame before the damage. Dying before the rename leaves all as it was.
+// The last segment ends where it is damaged, as it is. The log goes on in a new one, whose first
+// position is one past the largest that anybody saw, and which names the last whole frame before
+// the damage. Dying before the rename leaves all as it was.
 absl::Status LogRepair::CloseLast() {
   const LogFile& file = check_.picture.files.back();
   SegmentEnd end = check_.walk.ends.back();
@@ -374,7 +377,8 @@ absl::Status LogRepair::ClearLast(const LogFile& file) {
   return WriteInPlace(directory_, file.name, kSegmentHeaderBytes, Bytes(bytes.size()));
 }
 
-// A header with a new salt: the frames behind it are lost, since what proves them went with the old one.
+// A header with a new salt: the frames behind it are lost, since what proves them went with the old
+// one.
 absl::Status LogRepair::ReplaceHeader(const DamagedRange& range) {
   const std::size_t index = range.index;
   const LogFile& file = check_.picture.files[index];
@@ -386,9 +390,9 @@ absl::Status LogRepair::ReplaceHeader(const DamagedRange& range) {
   const std::uint64_t events = last < file.first_position ? 0 : last + 1 - file.first_position;
   header.segment_bytes = std::max(RoundUp(file.file_bytes, 4096), BytesThatFit(events));
   if (!is_last && check_.picture.files[index + 1].log) {
-    header.segment_bytes = std::max(
-        header.segment_bytes,
-        RoundUp(check_.picture.files[index + 1].log->header().previous_length, 4096));
+    header.segment_bytes =
+        std::max(header.segment_bytes,
+                 RoundUp(check_.picture.files[index + 1].log->header().previous_length, 4096));
   }
   header.header_hash = HashOf(header);
   if (is_last && events != 0) {
@@ -397,10 +401,10 @@ absl::Status LogRepair::ReplaceHeader(const DamagedRange& range) {
     end.last_hash = header.header_hash;
     DAYBOOK_RETURN_IF_ERROR(CreateSegment(
         directory_,
-        Successor(file, end, last + 1,
-                  NextSegmentBytes(header.segment_bytes,
-                                   check_.store ? check_.store->segment_bytes_max
-                                                : header.segment_bytes)),
+        Successor(
+            file, end, last + 1,
+            NextSegmentBytes(header.segment_bytes, check_.store ? check_.store->segment_bytes_max
+                                                                : header.segment_bytes)),
         Fill::kZeros));
   }
   DAYBOOK_RETURN_IF_ERROR(Extend(directory_, file.name, header.segment_bytes));
@@ -409,8 +413,8 @@ absl::Status LogRepair::ReplaceHeader(const DamagedRange& range) {
   return WriteInPlace(directory_, file.name, 0, bytes);
 }
 
-// Empty segments in the place of missing ones, so that the numbering goes on over them. The last of them has the name that the segment behind
-// the gap gives to its predecessor.
+// Empty segments in the place of missing ones, so that the numbering goes on over them. The last of
+// them has the name that the segment behind the gap gives to its predecessor.
 absl::Status LogRepair::FillGap(const DamagedRange& range) {
   const std::size_t index = range.index;
   const SegmentHeader& behind = check_.picture.files[index].log->header();
@@ -426,8 +430,8 @@ absl::Status LogRepair::FillGap(const DamagedRange& range) {
   if (named > range.positions.first && named < behind.first_position) firsts.push_back(named);
   for (std::size_t i = 0; i < firsts.size(); ++i) {
     const std::uint64_t next = i + 1 < firsts.size() ? firsts[i + 1] : behind.first_position;
-    const std::uint64_t bytes = std::max(BytesThatFit(next - firsts[i]),
-                                         RoundUp(behind.previous_length, 4096));
+    const std::uint64_t bytes =
+        std::max(BytesThatFit(next - firsts[i]), RoundUp(behind.previous_length, 4096));
     const SegmentHeader header = Successor(before, end, firsts[i], bytes);
     DAYBOOK_RETURN_IF_ERROR(CreateSegment(directory_, header, Fill::kHole));
     before.first_position = firsts[i];

@@ -36,7 +36,8 @@ class BackupSource {
   StoreHeader store_{};
 };
 
-// One round: works on what one check found. In a dry run nothing is written, and the report says what would be.
+// One round: works on what one check found. In a dry run nothing is written, and the report says
+// what would be.
 class LogRepair {
  public:
   LogRepair(const std::filesystem::path& directory, const RepairOptions& options,
@@ -44,14 +45,15 @@ class LogRepair {
             RepairReport* report)
       : directory_(directory), options_(options), check_(check), backup_(backup), report_(report) {}
 
-  // Brings back what can be brought back, and says whether anything was. Then the log is to be checked again.
+  // Brings back what can be brought back, and says whether anything was. Then the log is to be
+  // checked again.
   absl::StatusOr<bool> Mend();
 
   // What Mend could not bring back.
   [[nodiscard]] const std::vector<const DamagedRange*>& unmended() const { return unmended_; }
 
-  // Makes room for the loss of what is left, so that the store opens and no position is used twice (see docs/format/recovery.md). True where
-  // anything was changed on disk.
+  // Makes room for the loss of what is left, so that the store opens and no position is used twice
+  // (see docs/format/recovery.md). True where anything was changed on disk.
   absl::StatusOr<bool> GiveUp();
 
   // What is left and neither mended nor given up before; of it, what never can be given up.

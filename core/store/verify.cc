@@ -1,5 +1,5 @@
-#include "daybook/store.h"
 #include "base/status.h"
+#include "daybook/store.h"
 #include "store/verify_check.h"
 
 namespace daybook {

@@ -173,8 +173,8 @@ const AcceptedLoss* FindAccepted(const std::vector<AcceptedLoss>& losses,
     const bool covers = range.positions.first != 0 && loss.positions.first != 0 &&
                         loss.positions.first <= range.positions.first &&
                         range.positions.last <= loss.positions.last;
-    const bool same_place = range.positions.first == 0 && loss.file == range.file &&
-                            loss.offset == range.named;
+    const bool same_place =
+        range.positions.first == 0 && loss.file == range.file && loss.offset == range.named;
     if (covers || same_place) return &loss;
   }
   return nullptr;
@@ -198,11 +198,18 @@ Finding ToFinding(const DamagedRange& range, const AcceptedLoss* accepted) {
 std::vector<Finding> StoreCheck::Findings() const {
   std::vector<Finding> findings;
   if (!store_file.ok()) {
-    findings.push_back({.kind = "store", .file = "STORE", .offset = 0, .first_position = Position(0),
-                        .last_position = Position(0), .hint = std::string(store_file.message())});
+    findings.push_back({.kind = "store",
+                        .file = "STORE",
+                        .offset = 0,
+                        .first_position = Position(0),
+                        .last_position = Position(0),
+                        .hint = std::string(store_file.message())});
   }
   if (picture.files.empty()) {
-    findings.push_back({.kind = "segment", .file = "log", .offset = 0, .first_position = Position(1),
+    findings.push_back({.kind = "segment",
+                        .file = "log",
+                        .offset = 0,
+                        .first_position = Position(1),
                         .last_position = Position(picture.witnessed_position),
                         .hint = "there is no segment; put the files back, or restore a backup"});
   }
@@ -228,7 +235,8 @@ absl::StatusOr<StoreCheck> CheckStore(const std::filesystem::path& directory,
     if (!absl::IsDataLoss(check.store_file)) return check.store_file;
     DAYBOOK_ASSIGN_OR_RETURN(identity, IdentityFromSegments(directory));
   }
-  // Witnesses first: what they have seen is there when the log is looked at, also beside a live writer.
+  // Witnesses first: what they have seen is there when the log is looked at, also beside a live
+  // writer.
   HeadsCheck heads(directory, identity, &check.index);
   const std::uint64_t witnessed =
       std::max({WitnessedByWake(directory, identity.store_id), heads.applied(),

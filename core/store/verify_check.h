@@ -1,4 +1,5 @@
-// Everything that can be checked about a store, found in one pass over its log: what `Verify` reports and `Repair` mends.
+// Everything that can be checked about a store, found in one pass over its log: what `Verify`
+// reports and `Repair` mends.
 
 #ifndef DAYBOOK_STORE_VERIFY_CHECK_H_
 #define DAYBOOK_STORE_VERIFY_CHECK_H_
@@ -18,7 +19,8 @@
 namespace daybook {
 
 // The store's own stream, and the type of event by which a repair records what it gave up:
-// {"positions":[first,last],"file":"log/...","offset":n,"reason":"..."}; without positions it is [].
+// {"positions":[first,last],"file":"log/...","offset":n,"reason":"..."}; without positions it is
+// [].
 inline constexpr std::string_view kStoreStream = "$store";
 inline constexpr std::string_view kLossAcceptedType = "LossAccepted";
 
@@ -31,23 +33,25 @@ struct AcceptedLoss {
 std::string ToJson(const AcceptedLoss& loss, std::string_view reason);
 std::optional<AcceptedLoss> ParseAcceptedLoss(std::string_view json);
 // The loss that covers the damage; nullptr where none does.
-const AcceptedLoss* FindAccepted(const std::vector<AcceptedLoss>& losses, const DamagedRange& range);
+const AcceptedLoss* FindAccepted(const std::vector<AcceptedLoss>& losses,
+                                 const DamagedRange& range);
 
 struct StoreCheck {
-  absl::Status store_file;            // of STORE
-  std::optional<StoreHeader> store;   // where it is whole
+  absl::Status store_file;           // of STORE
+  std::optional<StoreHeader> store;  // where it is whole
   LogPicture picture;
   WalkResult walk;
   std::vector<AcceptedLoss> losses;
-  std::vector<Finding> events;        // written wrongly: "record", "link"
-  std::vector<Finding> sidecars;      // of segments that are there
+  std::vector<Finding> events;    // written wrongly: "record", "link"
+  std::vector<Finding> sidecars;  // of segments that are there
   std::vector<Finding> index;
 
   [[nodiscard]] std::vector<Finding> Findings() const;
 };
 
-// Looks at all of it, with read rights. An error is a store that cannot be looked at: kNotFound, kPermissionDenied, kFailedPrecondition
-// (newer format), kDataLoss (nothing says which store this is).
+// Looks at all of it, with read rights. An error is a store that cannot be looked at: kNotFound,
+// kPermissionDenied, kFailedPrecondition (newer format), kDataLoss (nothing says which store this
+// is).
 absl::StatusOr<StoreCheck> CheckStore(const std::filesystem::path& directory,
                                       const VerifyOptions& options);
 

@@ -1,5 +1,5 @@
-// What the events of a log say, checked against each other: the bodies by two readers, versions and links of every stream, and what is
-// derived from them.
+// What the events of a log say, checked against each other: the bodies by two readers, versions and
+// links of every stream, and what is derived from them.
 
 #ifndef DAYBOOK_STORE_VERIFY_EVENTS_H_
 #define DAYBOOK_STORE_VERIFY_EVENTS_H_
@@ -27,7 +27,8 @@ namespace daybook {
 // A stream, as far as it was walked.
 struct StreamState {
   Spine spine;
-  std::array<std::uint64_t, kHeadPositionsMax> last{};  // positions of its last events, newest first
+  std::array<std::uint64_t, kHeadPositionsMax>
+      last{};  // positions of its last events, newest first
   std::int64_t effective_min = INT64_MAX;
   std::int64_t effective_max = INT64_MIN;
   bool beyond_loss = false;  // an event between was lost: its skips cannot be recomputed any more
@@ -37,13 +38,15 @@ using StreamStates = absl::flat_hash_map<std::string, StreamState>;
 // index/, against the heads of the streams at the position up to which it was applied.
 class HeadsCheck {
  public:
-  // What stands in `directory`/index now. Where there is none, or a newer one comes along meanwhile, nothing is found.
+  // What stands in `directory`/index now. Where there is none, or a newer one comes along
+  // meanwhile, nothing is found.
   HeadsCheck(const std::filesystem::path& directory, const StoreIdentity& identity,
              std::vector<Finding>* findings);
 
   // The position up to which it was applied; 0 where it is not there or damaged.
   [[nodiscard]] std::uint64_t applied() const { return applied_; }
-  // To be called once, when all events up to applied() were seen and none behind it. `lossy`: events before it were lost.
+  // To be called once, when all events up to applied() were seen and none behind it. `lossy`:
+  // events before it were lost.
   void Check(const StreamStates& streams, bool lossy);
   // The catalogue, at the end.
   void CheckCatalogue(const LogPicture& picture, const WalkResult& walk);
@@ -64,7 +67,8 @@ class SidecarCheck {
                std::vector<Finding>* findings)
       : directory_(directory), picture_(picture), findings_(findings) {}
 
-  // Sidecars of the segments that begin at these positions are written anew instead of being checked.
+  // Sidecars of the segments that begin at these positions are written anew instead of being
+  // checked.
   void Rewrite(std::set<std::uint64_t> first_positions) { rewrite_ = std::move(first_positions); }
   [[nodiscard]] std::uint64_t rewritten() const { return rewritten_; }
   [[nodiscard]] const absl::Status& write_status() const { return write_status_; }
@@ -91,7 +95,8 @@ class SidecarCheck {
   absl::Status write_status_;
 };
 
-// What is the first difference between a sidecar and the index that the log gives, or nullptr. `lossy`: only what both know is compared.
+// What is the first difference between a sidecar and the index that the log gives, or nullptr.
+// `lossy`: only what both know is compared.
 const char* CompareIndexes(const ActiveIndex& log, const SegmentIndex& sidecar, bool lossy);
 
 class EventsCheck {

@@ -90,7 +90,8 @@ bool SameHeads(const ActiveIndex& log, const SegmentIndex& sidecar) {
 }  // namespace
 
 const char* CompareIndexes(const ActiveIndex& log, const SegmentIndex& sidecar, bool lossy) {
-  if (log.count() != sidecar.count()) return "the sidecar has another number of events than the log";
+  if (log.count() != sidecar.count())
+    return "the sidecar has another number of events than the log";
   if (const char* what = CompareLinks(log, sidecar, lossy)) return what;
   if (lossy) return nullptr;
   const ActiveIndex::Arrays& a = log.arrays();
@@ -224,7 +225,8 @@ void SidecarCheck::Check(const LogFile& file, const SegmentEnd& end) {
   const SidecarKey& key = (*sidecar)->key();
   SidecarKey expected;
   const bool is_known = KeyOf(file, end, &expected);
-  const bool is_ours = key.store_id == expected.store_id && key.incarnation == expected.incarnation &&
+  const bool is_ours = key.store_id == expected.store_id &&
+                       key.incarnation == expected.incarnation &&
                        key.first_position == expected.first_position;
   if (!is_ours || (is_known && key.last_frame_hash != expected.last_frame_hash)) {
     find("the sidecar is of another history", 0);
@@ -260,10 +262,12 @@ HeadsCheck::HeadsCheck(const std::filesystem::path& directory, const StoreIdenti
   }
   std::optional<StoredMeta> meta;
   bool is_good = true;
-  const absl::Status read =
-      snapshot->ForEach("meta", [&](std::string_view key, std::string_view value) {
-        is_good = is_good && LoadStored(value, key, &meta.emplace());
-      });
+  absl::Status read = snapshot->CheckPages();
+  if (read.ok()) {
+    read = snapshot->ForEach("meta", [&](std::string_view key, std::string_view value) {
+      is_good = is_good && key == "store" && LoadStored(value, key, &meta.emplace());
+    });
+  }
   if (snapshot->Changed()) return;
   if (!read.ok()) {
     Find(read);
@@ -291,7 +295,8 @@ void HeadsCheck::Check(const StreamStates& streams, bool lossy) {
     // A crash between two transactions leaves heads that are newer than what is said to be applied.
     if (head.last[0] > applied_) return nullptr;
     const auto found = streams.find(ToAbsl(name));
-    if (found == streams.end()) return lossy ? nullptr : "the index knows a stream that is not there";
+    if (found == streams.end())
+      return lossy ? nullptr : "the index knows a stream that is not there";
     ++known;
     const StreamState& stream = found->second;
     if (lossy) return nullptr;
@@ -334,10 +339,11 @@ void HeadsCheck::CheckCatalogue(const LogPicture& picture, const WalkResult& wal
   if (!snapshot_) return;
   const char* problem = nullptr;
   const auto compare = [&](const StoredSegment& stored) -> const char* {
-    const auto file = std::find_if(
-        picture.files.begin(), picture.files.end(),
-        [&](const LogFile& f) { return f.first_position == stored.first_position; });
-    if (file == picture.files.end()) return nullptr;  // missing: the catalogue is the witness of that
+    const auto file =
+        std::find_if(picture.files.begin(), picture.files.end(),
+                     [&](const LogFile& f) { return f.first_position == stored.first_position; });
+    if (file == picture.files.end())
+      return nullptr;  // missing: the catalogue is the witness of that
     const SegmentEnd& end = walk.ends[static_cast<std::size_t>(file - picture.files.begin())];
     if (end.damaged) return nullptr;
     return stored.events == end.next_position - file->first_position &&

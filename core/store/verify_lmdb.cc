@@ -46,6 +46,7 @@ struct Node {
 constexpr std::uint32_t kMagic = 0xBEEFC0DE;
 constexpr std::uint32_t kVersion = 1;
 constexpr std::uint16_t kBranch = 0x01, kLeaf = 0x02, kOverflow = 0x04, kMetaPage = 0x08;
+constexpr std::uint16_t kIntegerKeys = 0x08;  // of the tree of free pages
 constexpr std::uint16_t kBigData = 0x01, kSubData = 0x02;
 constexpr std::uint64_t kNoPage = ~std::uint64_t{0};
 constexpr std::uint16_t kDepthMax = 32;
@@ -59,6 +60,13 @@ T At(std::span<const std::byte> bytes, std::uint64_t offset) {
 
 std::string_view Text(std::span<const std::byte> bytes) {
   return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
+}
+
+bool IsBelow(std::string_view a, std::string_view b, std::uint16_t flags) {
+  if ((flags & kIntegerKeys) == 0) return a < b;
+  if (a.size() != 8 || b.size() != 8) return false;
+  return At<std::uint64_t>(std::as_bytes(std::span(a)), 0) <
+         At<std::uint64_t>(std::as_bytes(std::span(b)), 0);
 }
 
 }  // namespace
@@ -86,25 +94,31 @@ absl::Status LmdbSnapshot::ReadMeta() {
     page_bytes_ = 4096;
     return Damaged(0, "the index does not begin as one does");
   }
-  transaction_ = 0;
-  bool found = false;
+  std::uint64_t transactions[2];
   for (std::uint64_t page = 0; page < 2; ++page) {
     const auto header = At<PageHeader>(bytes, page * page_bytes_);
     const auto meta = At<Meta>(bytes, page * page_bytes_ + sizeof(PageHeader));
-    // LMDB reads the newer of the two without looking further: neither may be bad.
-    if ((header.flags & kMetaPage) == 0 || meta.magic != kMagic || meta.version != kVersion ||
-        meta.trees[0].page_bytes != page_bytes_) {
+    transactions[page] = meta.transaction;
+    // LMDB takes the newer of the two without looking further: neither may be bad.
+    if (header.flags != kMetaPage || meta.magic != kMagic || meta.version != kVersion ||
+        meta.trees[0].page_bytes != page_bytes_ || meta.trees[0].flags != kIntegerKeys ||
+        meta.trees[1].flags != 0 || meta.last_page >= bytes.size() / page_bytes_ + 2) {
       return Damaged(page, "the index does not begin as one does");
     }
-    if (found && meta.transaction < transaction_) continue;
-    found = true;
+    if (page == 1 && transactions[1] < transactions[0]) continue;
     transaction_ = meta.transaction;
-    main_ = {meta.trees[1].root, meta.trees[1].entries, meta.trees[1].depth};
-    if (meta.last_page >= bytes.size() / page_bytes_ && meta.last_page > 1) {
-      return Damaged(page, "the index is cut off");
-    }
+    last_page_ = std::min<std::uint64_t>(meta.last_page, bytes.size() / page_bytes_ - 1);
+    const auto tree = [](const TreeRecord& record) {
+      return Tree{record.root, record.entries, record.depth, record.flags};
+    };
+    free_ = tree(meta.trees[0]);
+    main_ = tree(meta.trees[1]);
   }
-  return absl::OkStatus();
+  // Transactions write them by turns.
+  const std::uint64_t older = std::min(transactions[0], transactions[1]);
+  const bool in_turn = (transactions[1] % 2 == 1 || transactions[1] == 0) &&
+                       transactions[0] % 2 == 0 && transaction_ - older <= 1;
+  return in_turn ? absl::OkStatus() : Damaged(0, "the index does not begin as one does");
 }
 
 bool LmdbSnapshot::Changed() const {
@@ -117,103 +131,162 @@ bool LmdbSnapshot::Changed() const {
   return false;
 }
 
+LmdbSnapshot::Pages LmdbSnapshot::NoPages() const {
+  return Pages(static_cast<std::size_t>(last_page_ + 1));
+}
+
 absl::Status LmdbSnapshot::ForEach(std::string_view table, const Visit& visit) const {
   Tree tree;
   tree.root = kNoPage;
   bool is_good = true;
-  DAYBOOK_RETURN_IF_ERROR(Walk(main_, [&](std::string_view key, std::string_view value) {
+  Pages used = NoPages();
+  DAYBOOK_RETURN_IF_ERROR(Walk(main_, &used, [&](std::string_view key, std::string_view value) {
     if (key != table) return;
     is_good = value.size() == sizeof(TreeRecord);
     if (!is_good) return;
     const auto record = At<TreeRecord>(std::as_bytes(std::span(value)), 0);
-    tree = {record.root, record.entries, record.depth};
+    tree = {record.root, record.entries, record.depth, record.flags};
   }));
-  if (!is_good) return Damaged(0, "a table of the index has no root");
-  return Walk(tree, visit);
+  if (!is_good || tree.flags != 0) return Damaged(main_.root, "a table of the index has no root");
+  return Walk(tree, &used, visit);
 }
 
-absl::Status LmdbSnapshot::Walk(const Tree& tree, const Visit& visit) const {
-  if (tree.root == kNoPage) return absl::OkStatus();
-  if (tree.depth > kDepthMax) return Damaged(0, "a table of the index is too deep");
-  std::uint64_t seen = 0;
-  std::string before;
-  bool in_order = true;
-  // Each page at most once: a tree with a loop in it ends.
-  std::uint64_t left = map_.bytes().size() / page_bytes_;
-  DAYBOOK_RETURN_IF_ERROR(
-      WalkPage(tree.root, 1, &left, [&](std::string_view key, std::string_view value) {
-        in_order = in_order && (seen == 0 || before < key);
-        before = key;
-        ++seen;
-        visit(key, value);
-      }));
-  if (!in_order) return Damaged(tree.root, "the keys of a table are not in order");
-  if (seen != tree.entries) return Damaged(tree.root, "a table has not as many entries as it says");
+absl::Status LmdbSnapshot::CheckPages() const {
+  Pages used = NoPages();
+  std::vector<Tree> tables;
+  bool is_good = true;
+  DAYBOOK_RETURN_IF_ERROR(Walk(main_, &used, [&](std::string_view, std::string_view value) {
+    is_good = is_good && value.size() == sizeof(TreeRecord);
+    if (!is_good) return;
+    const auto record = At<TreeRecord>(std::as_bytes(std::span(value)), 0);
+    is_good = record.flags == 0;
+    tables.push_back({record.root, record.entries, record.depth, record.flags});
+  }));
+  if (!is_good) return Damaged(main_.root, "a table of the index has no root");
+  const auto nothing = [](std::string_view, std::string_view) {};
+  for (const Tree& table : tables) DAYBOOK_RETURN_IF_ERROR(Walk(table, &used, nothing));
+  std::vector<std::string> lists;
+  DAYBOOK_RETURN_IF_ERROR(Walk(
+      free_, &used, [&](std::string_view, std::string_view value) { lists.emplace_back(value); }));
+  for (const std::string& list : lists) {
+    DAYBOOK_RETURN_IF_ERROR(CheckFree(free_.root, list, &used));
+  }
   return absl::OkStatus();
 }
 
-absl::Status LmdbSnapshot::WalkPage(std::uint64_t number, std::uint32_t level, std::uint64_t* left,
-                                    const Visit& visit) const {
-  if (!HasPage(number) || *left == 0 || level > kDepthMax) {
+// A list of free pages: their count, then their numbers from the largest down.
+absl::Status LmdbSnapshot::CheckFree(std::uint64_t page, std::string_view value,
+                                     Pages* used) const {
+  const auto bytes = std::as_bytes(std::span(value));
+  const char* const kDamaged = "the list of free pages of the index is damaged";
+  if (bytes.size() < 8 || bytes.size() % 8 != 0) return Damaged(page, kDamaged);
+  const auto count = At<std::uint64_t>(bytes, 0);
+  if (count > bytes.size() / 8 - 1) return Damaged(page, kDamaged);
+  std::uint64_t before = kNoPage;
+  for (std::uint64_t i = 1; i <= count; ++i) {
+    const auto number = At<std::uint64_t>(bytes, 8 * i);
+    if (number >= before || !HasPage(number) || (*used)[number]) return Damaged(page, kDamaged);
+    (*used)[number] = true;
+    before = number;
+  }
+  return absl::OkStatus();
+}
+
+absl::Status LmdbSnapshot::Walk(const Tree& tree, Pages* used, const Visit& visit) const {
+  if (tree.root == kNoPage) {
+    return tree.entries == 0 && tree.depth == 0 ? absl::OkStatus()
+                                                : Damaged(0, "a table of the index has no root");
+  }
+  if (tree.depth > kDepthMax) return Damaged(0, "a table of the index is too deep");
+  Walker walker{.tree = tree, .used = used, .visit = visit, .last = {}, .bound = {}};
+  DAYBOOK_RETURN_IF_ERROR(WalkPage(tree.root, 1, &walker));
+  if (walker.seen == tree.entries) return absl::OkStatus();
+  return Damaged(tree.root, "a table has not as many entries as it says");
+}
+
+absl::Status LmdbSnapshot::WalkPage(std::uint64_t number, std::uint32_t level,
+                                    Walker* walker) const {
+  // Each page at most once: a tree with a loop in it ends.
+  if (!HasPage(number) || (*walker->used)[number] || level > walker->tree.depth) {
     return Damaged(0, "a page of the index leads out of it");
   }
-  --*left;
+  (*walker->used)[number] = true;
+  const char* const kDamaged = "a page of the index is damaged";
   const auto page = map_.bytes().subspan(number * page_bytes_, page_bytes_);
   const auto header = At<PageHeader>(page, 0);
-  const bool is_branch = (header.flags & kBranch) != 0;
-  if (header.number != number || is_branch == ((header.flags & kLeaf) != 0) ||
+  const bool is_leaf = level == walker->tree.depth;
+  if (header.number != number || header.flags != (is_leaf ? kLeaf : kBranch) ||
       header.lower < sizeof(PageHeader) || header.lower > header.upper ||
       header.upper > page_bytes_ || header.lower % 2 != 0) {
-    return Damaged(number, "a page of the index is damaged");
+    return Damaged(number, kDamaged);
   }
   const std::uint64_t nodes = (header.lower - sizeof(PageHeader)) / 2;
+  if (nodes < (is_leaf ? 1 : 2)) return Damaged(number, kDamaged);
   for (std::uint64_t i = 0; i < nodes; ++i) {
     const auto at = At<std::uint16_t>(page, sizeof(PageHeader) + 2 * i);
-    if (at < header.upper || at > page_bytes_ - sizeof(Node)) {
-      return Damaged(number, "a page of the index is damaged");
-    }
+    if (at < header.upper || at > page_bytes_ - sizeof(Node)) return Damaged(number, kDamaged);
     const auto node = At<Node>(page, at);
-    if (node.key_bytes > page_bytes_ - sizeof(Node) - at) {
-      return Damaged(number, "a page of the index is damaged");
+    if (node.key_bytes > page_bytes_ - sizeof(Node) - at) return Damaged(number, kDamaged);
+    if (is_leaf) {
+      DAYBOOK_RETURN_IF_ERROR(VisitLeaf(number, page.subspan(at), walker));
+      continue;
     }
-    if (is_branch) {
-      const std::uint64_t child = node.low | std::uint64_t{node.high} << 16 |
-                                  std::uint64_t{node.flags} << 32;
-      DAYBOOK_RETURN_IF_ERROR(WalkPage(child, level + 1, left, visit));
-    } else {
-      DAYBOOK_RETURN_IF_ERROR(VisitNode(number, page.subspan(at), visit));
+    // The key of a branch parts what is left of it from what is right: else lookups go astray.
+    if (i > 0) {
+      const std::string_view key = Text(page.subspan(at + sizeof(Node), node.key_bytes));
+      if (!IsBelow(walker->last, key, walker->tree.flags)) return Damaged(number, kDamaged);
+      walker->bound = key;
     }
+    const std::uint64_t child =
+        node.low | std::uint64_t{node.high} << 16 | std::uint64_t{node.flags} << 32;
+    DAYBOOK_RETURN_IF_ERROR(WalkPage(child, level + 1, walker));
   }
   return absl::OkStatus();
 }
 
-absl::Status LmdbSnapshot::VisitNode(std::uint64_t page, std::span<const std::byte> bytes,
-                                     const Visit& visit) const {
-  const auto node = At<Node>(bytes, 0);
-  const auto key = bytes.subspan(sizeof(Node), node.key_bytes);
-  const std::uint64_t size = node.low | std::uint64_t{node.high} << 16;
+absl::Status LmdbSnapshot::VisitLeaf(std::uint64_t page, std::span<const std::byte> node,
+                                     Walker* walker) const {
+  const std::uint16_t flags = walker->tree.flags;
+  const std::string_view key = Text(node.subspan(sizeof(Node), At<Node>(node, 0).key_bytes));
   std::span<const std::byte> value;
-  if ((node.flags & ~(kBigData | kSubData)) != 0 || node.key_bytes == 0) {
-    return Damaged(page, "an entry of the index is damaged");
+  DAYBOOK_RETURN_IF_ERROR(ReadValue(page, node, walker->used, &value));
+  const bool in_order = (walker->seen == 0 || IsBelow(walker->last, key, flags)) &&
+                        (walker->bound.empty() || !IsBelow(key, walker->bound, flags));
+  if (key.empty() || !in_order || (flags == kIntegerKeys && key.size() != 8)) {
+    return Damaged(page, "the keys of a table are not in order");
   }
+  walker->last = key;
+  ++walker->seen;
+  walker->visit(key, Text(value));
+  return absl::OkStatus();
+}
+
+absl::Status LmdbSnapshot::ReadValue(std::uint64_t page, std::span<const std::byte> bytes,
+                                     Pages* used, std::span<const std::byte>* value) const {
+  const char* const kDamaged = "an entry of the index is damaged";
+  const auto node = At<Node>(bytes, 0);
+  const std::uint64_t begin = sizeof(Node) + node.key_bytes;
+  const std::uint64_t size = node.low | std::uint64_t{node.high} << 16;
+  if ((node.flags & ~(kBigData | kSubData)) != 0) return Damaged(page, kDamaged);
   if ((node.flags & kBigData) == 0) {
-    if (size > bytes.size() - sizeof(Node) - key.size()) {
-      return Damaged(page, "an entry of the index is damaged");
-    }
-    value = bytes.subspan(sizeof(Node) + key.size(), size);
-  } else {
-    if (bytes.size() < sizeof(Node) + key.size() + 8) {
-      return Damaged(page, "an entry of the index is damaged");
-    }
-    const auto number = At<std::uint64_t>(bytes, sizeof(Node) + key.size());
-    const auto file = map_.bytes();
-    if (!HasPage(number) || size > file.size() - number * page_bytes_ - sizeof(PageHeader) ||
-        (At<PageHeader>(file, number * page_bytes_).flags & kOverflow) == 0) {
-      return Damaged(page, "an entry of the index leads out of it");
-    }
-    value = file.subspan(number * page_bytes_ + sizeof(PageHeader), size);
+    if (size > bytes.size() - begin) return Damaged(page, kDamaged);
+    *value = bytes.subspan(begin, size);
+    return absl::OkStatus();
   }
-  visit(Text(key), Text(value));
+  if (bytes.size() < begin + sizeof(std::uint64_t)) return Damaged(page, kDamaged);
+  const auto number = At<std::uint64_t>(bytes, begin);
+  const std::uint64_t pages = (sizeof(PageHeader) + size + page_bytes_ - 1) / page_bytes_;
+  if (!HasPage(number) || pages > last_page_ + 1 - number) return Damaged(page, kDamaged);
+  const auto header = At<PageHeader>(map_.bytes(), number * page_bytes_);
+  const std::uint64_t counted = header.lower | std::uint64_t{header.upper} << 16;
+  if (header.number != number || header.flags != kOverflow || counted != pages) {
+    return Damaged(number, kDamaged);
+  }
+  for (std::uint64_t i = 0; i < pages; ++i) {
+    if ((*used)[number + i]) return Damaged(number, kDamaged);
+    (*used)[number + i] = true;
+  }
+  *value = map_.bytes().subspan(number * page_bytes_ + sizeof(PageHeader), size);
   return absl::OkStatus();
 }
 

@@ -1,19 +1,13 @@
 #include "store/verify_walk.h"
 
 #include <algorithm>
-#include <array>
-#include <cstring>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "base/checksum.h"
 #include "base/status.h"
-#include "io/directory.h"
-#include "io/file.h"
-#include "log/event_codec.h"
 #include "log/frame.h"
 #include "log/recovery.h"
-#include "store/opening.h"
 
 namespace daybook {
 namespace {
@@ -62,6 +56,8 @@ class SegmentWalk {
   const FrameHeader* FindFrame(std::uint64_t from) const;
   [[nodiscard]] TailDecision Decide(TailEvidence* evidence) const;
   DamagedRange Range(What what, std::uint64_t end, std::string problem) const;
+  // Where the next record begins, at `offset` or behind the commit header that stands there.
+  [[nodiscard]] std::uint64_t RecordAt(std::uint64_t offset, std::uint64_t end) const;
   // Visits what is whole in the range and notes what is lost.
   void Salvage(DamagedRange range, std::uint64_t next_position);
   void CheckHeaderPadding();
@@ -83,7 +79,7 @@ class SegmentWalk {
   std::uint64_t limit_position_ = kCountMax;  // of the next file
   SegmentEnd end_;
   std::uint64_t promised_upto_ = 0;
-  bool exhausted_ = false;  // nothing whole follows
+  bool exhausted_ = false;        // nothing whole follows
   std::uint64_t unreported_ = 0;  // bytes of progress
 };
 
@@ -119,16 +115,20 @@ const char* SegmentWalk::Check(const FrameHeader** header, bool* newer, What* wh
 void SegmentWalk::Accept(const FrameHeader& frame) {
   const std::uint64_t first = end_.next_position;
   std::uint64_t visited = first;
+  std::uint64_t visited_end = end_.length + sizeof(FrameHeader);
   const char* problem = nullptr;
   if (visitor_.events && frame.kind <= static_cast<std::uint8_t>(FrameKind::kSeal)) {
-    problem = WalkFrame(segment_, frame, recorded_at_,
-                        [&](std::uint64_t offset, const RecordHeader& record, const EventView& event) {
-                          visited = record.position + 1;
-                          if (visitor_.on_event) visitor_.on_event(segment_, offset, record, event);
-                        });
+    problem =
+        WalkFrame(segment_, frame, recorded_at_,
+                  [&](std::uint64_t offset, const RecordHeader& record, const EventView& event) {
+                    visited = record.position + 1;
+                    visited_end = offset + sizeof(RecordHeader) + record.body_length;
+                    if (visitor_.on_event) visitor_.on_event(segment_, offset, record, event);
+                  });
   }
   if (problem != nullptr) {
     DamagedRange range = Range(What::kContent, end_.length + frame.length, problem);
+    range.named = RecordAt(visited_end, end_.length + frame.length);
     range.positions = {visited, first + frame.events - 1};
     if (range.positions.last < range.positions.first) range.positions = {};
     if (range.positions.first != 0) {
@@ -162,6 +162,13 @@ DamagedRange SegmentWalk::Range(What what, std::uint64_t end, std::string proble
   return range;
 }
 
+std::uint64_t SegmentWalk::RecordAt(std::uint64_t offset, std::uint64_t end) const {
+  if (offset + sizeof(CommitHeader) > std::min<std::uint64_t>(end, bytes_.size())) return offset;
+  const auto* commit = reinterpret_cast<const CommitHeader*>(bytes_.data() + offset);
+  const bool is_commit = commit->header_hash == HashOf(*commit, segment_.header().salt);
+  return is_commit ? offset + sizeof(CommitHeader) : offset;
+}
+
 void SegmentWalk::Salvage(DamagedRange range, std::uint64_t next_position) {
   const std::uint64_t first = end_.next_position;
   std::uint64_t next = first;
@@ -170,11 +177,11 @@ void SegmentWalk::Salvage(DamagedRange range, std::uint64_t next_position) {
     range.lost.push_back({next, upto - 1});
     if (visitor_.on_lost) visitor_.on_lost(range.lost.back());
   };
-  std::uint64_t whole_end = range.offset;  // behind the last whole record before the first that is lost
+  std::uint64_t whole_end =
+      range.offset;  // behind the last whole record before the first that is lost
   if (next_position > first) {
     const std::uint64_t end = std::min<std::uint64_t>(range.offset + range.length, bytes_.size());
-    SalvageRecords(bytes_, range.offset, end, {first, next_position - 1},
-                   segment_.header().salt,
+    SalvageRecords(bytes_, range.offset, end, {first, next_position - 1}, segment_.header().salt,
                    [&](std::uint64_t offset, const RecordHeader& record, const EventView& event) {
                      lose(record.position);
                      if (range.lost.empty()) {
@@ -190,12 +197,8 @@ void SegmentWalk::Salvage(DamagedRange range, std::uint64_t next_position) {
   }
   // A body says where its first lost record stands; other damage is told where it begins.
   if (range.what == What::kBody && !range.lost.empty()) {
-    range.named = std::max(whole_end, range.offset + sizeof(FrameHeader));
-    const auto* commit = reinterpret_cast<const CommitHeader*>(bytes_.data() + range.named);
-    if (range.named + sizeof(CommitHeader) <= range.offset + range.length &&
-        commit->header_hash == HashOf(*commit, segment_.header().salt)) {
-      range.named += sizeof(CommitHeader);
-    }
+    range.named = RecordAt(std::max(whole_end, range.offset + sizeof(FrameHeader)),
+                           range.offset + range.length);
   }
   end_.damaged = true;
   end_.length = range.offset + range.length;
@@ -214,8 +217,7 @@ const FrameHeader* SegmentWalk::FindFrame(std::uint64_t from) const {
     const FrameHeader* header = nullptr;
     bool newer = false;
     if (CheckFrameHeader(bytes_, at, segment_.header().salt, &header, &newer) == nullptr &&
-        header->first_position >= end_.next_position &&
-        header->first_position <= limit_position_) {
+        header->first_position >= end_.next_position && header->first_position <= limit_position_) {
       return header;
     }
   }
@@ -280,12 +282,15 @@ void SegmentWalk::CheckRest() {
   DamagedRange range = Range(What::kZeros, bytes_.size(),
                              is_short ? "the file is shorter than its header says"
                                       : "bytes follow the end of the segment");
-  const auto first = std::find_if(rest.begin(), rest.end(), [](std::byte b) { return b != std::byte{0}; });
-  range.named = is_short ? bytes_.size() : end_.length + static_cast<std::uint64_t>(first - rest.begin());
+  const auto first =
+      std::find_if(rest.begin(), rest.end(), [](std::byte b) { return b != std::byte{0}; });
+  range.named =
+      is_short ? bytes_.size() : end_.length + static_cast<std::uint64_t>(first - rest.begin());
   result_->damage.push_back(std::move(range));
 }
 
-// The segment ends before the next one begins. Where the next one does not follow it directly, that is said there.
+// The segment ends before the next one begins. Where the next one does not follow it directly, that
+// is said there.
 void SegmentWalk::LosePositionsBefore(std::uint64_t position) {
   if (!AtSuccessorsEnd()) return;
   const SegmentEnd end = end_;
@@ -338,7 +343,8 @@ absl::StatusOr<SegmentEnd> SegmentWalk::Run() {
     if (is_last()) {
       decision = Decide(&evidence);
       if (decision.verdict != TailVerdict::kCorrupt) break;
-      // A live writer may have filled this frame since it was looked at: what a later frame promises is there by now.
+      // A live writer may have filled this frame since it was looked at: what a later frame
+      // promises is there by now.
       if (!std::exchange(looked_again, true)) continue;
       const bool goes_on = FindFrame(end_.length + kFrameAlignment) != nullptr ||
                            (header != nullptr && what == What::kBody);
@@ -375,9 +381,8 @@ DamagedRange Missing(const LogPicture& picture, std::size_t index, std::uint64_t
   range.what = What::kMissing;
   range.index = index;
   const std::uint64_t named = header.previous_first_position;
-  range.file = named != 0 && named < behind.first_position
-                   ? "log/" + SegmentFileName(named)
-                   : behind.name;
+  range.file =
+      named != 0 && named < behind.first_position ? "log/" + SegmentFileName(named) : behind.name;
   range.problem = "the segment before " + behind.name + " is missing";
   range.next_position = next_position;
   if (next_position < behind.first_position) {
@@ -407,110 +412,7 @@ DamagedRange Headless(const LogPicture& picture, std::size_t index, std::uint64_
   return range;
 }
 
-absl::StatusOr<LogFile> OpenFile(const std::filesystem::path& directory,
-                                 std::uint64_t first_position, const StoreIdentity& identity) {
-  LogFile file;
-  file.first_position = first_position;
-  file.name = "log/" + SegmentFileName(first_position);
-  DAYBOOK_ASSIGN_OR_RETURN(file.file_bytes, Directory::FileSize(directory / file.name));
-  auto log = LogSegment::Open(directory, first_position, identity);
-  if (log.ok()) {
-    file.log = *std::move(log);
-    return file;
-  }
-  if (!absl::IsDataLoss(log.status())) return log.status();
-  file.problem = std::string(log.status().message().substr(0, log.status().message().find(": log/")));
-  return file;
-}
-
 }  // namespace
-
-std::uint64_t DamagedRange::lost_count() const {
-  std::uint64_t count = 0;
-  for (const PositionRange& range : lost) count += range.count();
-  return count;
-}
-
-bool IsAllZero(std::span<const std::byte> bytes) {
-  static constexpr std::array<std::byte, 4096> kZeros{};
-  while (!bytes.empty()) {
-    const std::size_t n = std::min(bytes.size(), kZeros.size());
-    if (std::memcmp(bytes.data(), kZeros.data(), n) != 0) return false;
-    bytes = bytes.subspan(n);
-  }
-  return true;
-}
-
-void SalvageRecords(std::span<const std::byte> segment, std::uint64_t begin, std::uint64_t end,
-                    PositionRange positions, std::optional<std::uint64_t> salt,
-                    const RecordVisit& visit) {
-  std::uint64_t next = positions.first;
-  for (std::uint64_t at = RoundUp(begin, 8); at + sizeof(RecordHeader) <= end;) {
-    const auto* record = reinterpret_cast<const RecordHeader*>(segment.data() + at);
-    const bool plausible = record->header_length == sizeof(RecordHeader) &&
-                           record->body_length % 8 == 0 &&
-                           record->body_length <= end - at - sizeof(RecordHeader) &&
-                           record->position >= next && record->position <= positions.last &&
-                           (!salt || record->header_hash == HashOf(*record, *salt));
-    if (!plausible) {
-      at += 8;
-      continue;
-    }
-    const auto body = segment.subspan(at + sizeof(RecordHeader), record->body_length);
-    EventView event;
-    FillFromHeader(*record, &event);
-    if (Hash64(body) == record->body_hash && DecodeBody(body, &event) == nullptr) {
-      visit(at, *record, event);
-      next = record->position + 1;
-    } else if (!salt) {
-      at += 8;
-      continue;
-    }
-    at += sizeof(RecordHeader) + record->body_length;
-  }
-}
-
-absl::StatusOr<LogPicture> LookAtLog(const std::filesystem::path& directory,
-                                     const StoreIdentity& identity) {
-  LogPicture picture;
-  picture.identity = identity;
-  DAYBOOK_ASSIGN_OR_RETURN(picture.names, Directory::List(directory / "log"));
-  DAYBOOK_ASSIGN_OR_RETURN(const std::vector<std::uint64_t> positions, ListSegments(directory));
-  for (const std::uint64_t position : positions) {
-    DAYBOOK_ASSIGN_OR_RETURN(LogFile file, OpenFile(directory, position, identity));
-    picture.total_bytes += file.file_bytes;
-    picture.files.push_back(std::move(file));
-  }
-  return picture;
-}
-
-absl::StatusOr<StoreIdentity> IdentityFromSegments(const std::filesystem::path& directory) {
-  DAYBOOK_ASSIGN_OR_RETURN(const std::vector<std::uint64_t> positions, ListSegments(directory));
-  std::vector<std::pair<StoreIdentity, std::size_t>> votes;
-  for (const std::uint64_t position : positions) {
-    auto file = File::OpenRead(directory / "log" / SegmentFileName(position));
-    if (!file.ok()) continue;
-    SegmentHeader header;
-    if (!file->ReadAt(0, std::as_writable_bytes(std::span(&header, 1))).ok()) continue;
-    bool newer = false;
-    if (CheckSegmentHeader(header, &newer) != nullptr) continue;
-    const StoreIdentity identity{header.store_id, header.incarnation};
-    const auto found = std::find_if(votes.begin(), votes.end(),
-                                    [&](const auto& vote) { return vote.first == identity; });
-    if (found != votes.end()) {
-      ++found->second;
-    } else {
-      votes.emplace_back(identity, 1);
-    }
-  }
-  if (votes.empty()) {
-    return DataLossAt({"STORE", 0, Position(0), Position(0)},
-                      "neither STORE nor any segment says which store this is");
-  }
-  return std::max_element(votes.begin(), votes.end(), [](const auto& a, const auto& b) {
-           return a.second < b.second;
-         })->first;
-}
 
 absl::StatusOr<WalkResult> WalkLog(const LogPicture& picture, const WalkVisitor& visitor) {
   WalkResult result;

@@ -1,5 +1,5 @@
-// Walking a whole log without believing a byte of it: what is whole is visited, what is not is described so that `Verify` can name it
-// and `Repair` can mend it. Reads only.
+// Walking a whole log without believing a byte of it: what is whole is visited, what is not is
+// described so that `Verify` can name it and `Repair` can mend it. Reads only.
 
 #ifndef DAYBOOK_STORE_VERIFY_WALK_H_
 #define DAYBOOK_STORE_VERIFY_WALK_H_
@@ -40,15 +40,17 @@ struct DamagedRange {
     kTail,     // the end of the last segment: witnesses saw more than is there
   };
   What what = What::kFrames;
-  std::size_t index = 0;      // of the file in LogPicture::files; for kMissing of the one behind it
-  std::string file;           // "log/00000000000000000001.log"
-  std::uint64_t offset = 0;   // where the range begins
-  std::uint64_t length = 0;   // and how long it is
-  std::uint64_t named = 0;    // the offset to be told: of the first damaged record where that is known
-  PositionRange positions;    // that the range touches
+  std::size_t index = 0;     // of the file in LogPicture::files; for kMissing of the one behind it
+  std::string file;          // "log/00000000000000000001.log"
+  std::uint64_t offset = 0;  // where the range begins
+  std::uint64_t length = 0;  // and how long it is
+  std::uint64_t named =
+      0;  // the offset to be told: of the first damaged record where that is known
+  PositionRange positions;          // that the range touches
   std::vector<PositionRange> lost;  // of them, those that cannot be read by their own hashes
-  std::string problem;        // what is wrong with it
-  // The chain around it: what the frame before it has as its hash, and what the one behind it names. 0: not known.
+  std::string problem;              // what is wrong with it
+  // The chain around it: what the frame before it has as its hash, and what the one behind it
+  // names. 0: not known.
   std::uint64_t hash_before = 0;
   std::uint64_t hash_behind = 0;
   std::uint64_t next_position = 0;  // of the first event in it, if the chain goes on
@@ -68,23 +70,27 @@ struct LogFile {
 // A log as it was found.
 struct LogPicture {
   StoreIdentity identity;
-  std::vector<LogFile> files;           // by position
-  std::vector<std::string> names;       // everything in log/
-  std::uint64_t witnessed_position = 0;  // the largest durable position that anything outside of the log saw
+  std::vector<LogFile> files;      // by position
+  std::vector<std::string> names;  // everything in log/
+  std::uint64_t witnessed_position =
+      0;  // the largest durable position that anything outside of the log saw
   std::uint64_t total_bytes = 0;
 };
 
 // Opens the segments. kNotFound, kPermissionDenied, or kFailedPrecondition (a newer format).
 absl::StatusOr<LogPicture> LookAtLog(const std::filesystem::path& directory,
                                      const StoreIdentity& identity);
-// The identity that most segment headers name, for a store whose STORE is damaged. kDataLoss where there is no whole header.
+// The identity that most segment headers name, for a store whose STORE is damaged. kDataLoss where
+// there is no whole header.
 absl::StatusOr<StoreIdentity> IdentityFromSegments(const std::filesystem::path& directory);
 
 struct WalkVisitor {
-  // Whether the events of whole frames are visited. Those of damaged frames that are whole by themselves always are, if on_event is set.
+  // Whether the events of whole frames are visited. Those of damaged frames that are whole by
+  // themselves always are, if on_event is set.
   bool events = false;
   std::function<void(const LogFile&)> on_segment;  // before its first event
-  std::function<void(const LogSegment&, std::uint64_t offset, const RecordHeader&, const EventView&)>
+  std::function<void(const LogSegment&, std::uint64_t offset, const RecordHeader&,
+                     const EventView&)>
       on_event;
   std::function<void(PositionRange)> on_lost;
   std::function<void(const LogFile&, const struct SegmentEnd&)> on_segment_end;
@@ -107,13 +113,16 @@ struct WalkResult {
   std::vector<SegmentEnd> ends;     // one a file
 };
 
-// Walks all files in order: every header, chain and hash; the end of the last segment by the rules of log/recovery.h, so that a torn
-// tail is no damage. kFailedPrecondition where a frame is of a newer format.
+// Walks all files in order: every header, chain and hash; the end of the last segment by the rules
+// of log/recovery.h, so that a torn tail is no damage. kFailedPrecondition where a frame is of a
+// newer format.
 absl::StatusOr<WalkResult> WalkLog(const LogPicture& picture, const WalkVisitor& visitor);
 
-// Visits in order the records in [begin, end) that are whole by their own hashes, with positions within `positions`. `salt_known`: without
-// it a header is believed where the body fits its hash; such events may be counted, not read.
-using RecordVisit = std::function<void(std::uint64_t offset, const RecordHeader&, const EventView&)>;
+// Visits in order the records in [begin, end) that are whole by their own hashes, with positions
+// within `positions`. `salt_known`: without it a header is believed where the body fits its hash;
+// such events may be counted, not read.
+using RecordVisit =
+    std::function<void(std::uint64_t offset, const RecordHeader&, const EventView&)>;
 void SalvageRecords(std::span<const std::byte> segment, std::uint64_t begin, std::uint64_t end,
                     PositionRange positions, std::optional<std::uint64_t> salt,
                     const RecordVisit& visit);

@@ -184,7 +184,11 @@ absl::Status WriterImpl::ScanLastSegment(const std::shared_ptr<const LogSegment>
     return DataLossAt({log->name(), 0, event.position, event.position},
                       "the event does not follow the one before it in its stream");
   };
-  DAYBOOK_ASSIGN_OR_RETURN(const FrameScanner::Result result, catch_up.Advance(kCountMax, link));
+  // A sealed segment whose sidecar is gone may have its heads in the table already. Then the links are looked at after the scan, with heads
+  // as they were before the segment.
+  const bool applied = head_store_->applied_position() >= log->first_position();
+  DAYBOOK_ASSIGN_OR_RETURN(const FrameScanner::Result result,
+                           catch_up.Advance(kCountMax, applied ? CatchUp::Visit() : link));
   if (result == FrameScanner::Result::kNewer) {
     return absl::FailedPreconditionError(
         absl::StrCat(log->name(), " goes on in a newer format; use a newer Daybook"));
@@ -199,6 +203,18 @@ absl::Status WriterImpl::ScanLastSegment(const std::shared_ptr<const LogSegment>
   tail_.sealed = scanner.sealed();
   active_ = std::make_shared<Segment>(log, std::shared_ptr<const SegmentIndex>(active_index_));
   segments_.Append(active_);
+  if (!applied) return absl::OkStatus();
+  heads_before_ = log->first_position();
+  for (std::uint32_t local = 0; local < active_index_->count(); ++local) {
+    const std::uint64_t offset = active_index_->links()[local].offset();
+    const Position position(log->first_position() + local);
+    const RecordHeader* record = nullptr;
+    EventView event;
+    DAYBOOK_RETURN_IF_ERROR(log->ReadHeader(offset, position, &record));
+    DAYBOOK_RETURN_IF_ERROR(log->ReadEvent(offset, position, &event));
+    DAYBOOK_RETURN_IF_ERROR(link(*record, event));
+  }
+  heads_before_ = 0;
   return absl::OkStatus();
 }
 
@@ -257,6 +273,11 @@ absl::StatusOr<Spine> WriterImpl::LoadSpine(std::string_view stream) {
   DAYBOOK_ASSIGN_OR_RETURN(const ReadView view, ViewAt(head->position));
   std::vector<SpineNode> nodes;
   SpineNode node{head->version, head->position};
+  while (heads_before_ != 0 && node.position >= heads_before_) {
+    Link link{};
+    DAYBOOK_RETURN_IF_ERROR(view.LinkAt(node.position, &link));
+    node = {node.version - 1, link.prev};
+  }
   while (node.position != 0) {
     nodes.push_back(node);
     Link link{};

@@ -86,6 +86,8 @@ class WriterImpl : public Reader::Impl,
   Witness witness_;
   LogTail tail_;
   std::int64_t last_recorded_at_ = INT64_MIN;
+  // While not 0, heads are loaded as they were before this position, though the table is ahead of it.
+  std::uint64_t heads_before_ = 0;
   std::vector<std::shared_ptr<const LogSegment>> logs_;
 
   std::unique_ptr<HeadStore> head_store_;

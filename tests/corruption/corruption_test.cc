@@ -1,4 +1,5 @@
-// Damages a small store in every place, one at a time. DAYBOOK_SOAK=1 in the environment makes it every bit and every byte.
+// Damages a small store in every place, one at a time. DAYBOOK_SOAK=1 in the environment makes it
+// every bit and every byte.
 
 #include <cstdlib>
 #include <set>
@@ -97,8 +98,7 @@ TEST_CASE("a flipped bit of what is derived is found or harmless, and reads stay
       store.Flip(file, offset, offset % 8);
       const std::vector<Finding> findings = FindingsOf(store);
       if (!findings.empty() && !Names(findings, file)) {
-        FAIL("damage at " << file << " " << offset << " was found as "
-                          << ToText(findings.front()));
+        FAIL("damage at " << file << " " << offset << " was found as " << ToText(findings.front()));
       }
       if (n % 16 == 0) {
         const EventsRead read = ReadEvents(store.path());
@@ -252,8 +252,7 @@ TEST_CASE("a dry run changes no byte") {
       if (offset == 9000U) store.Zero(file, offset, 512);
       const Tree before = ReadTree(store.path());
       for (const bool accept_loss : {false, true}) {
-        const auto repaired =
-            Repair(store.path(), {.dry_run = true, .accept_loss = accept_loss});
+        const auto repaired = Repair(store.path(), {.dry_run = true, .accept_loss = accept_loss});
         CHECK((repaired.ok() || absl::IsDataLoss(repaired.status())));
         CHECK(ReadTree(store.path()) == before);
       }

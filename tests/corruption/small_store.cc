@@ -96,8 +96,9 @@ SmallStore::SmallStore(const SmallStoreOptions& options) : path_(folder_ / "stor
         const std::string stream = absl::StrCat(made % 2 == 0 ? "account-" : "order-", made % 7);
         const std::string type = absl::StrCat("Type", made % 3);
         const std::string tag = absl::StrCat("customer:", made % 5);
-        const std::string data = absl::StrCat(
-            "{\"n\":", made, ",\"text\":\"", std::string(options.data_bytes - made % 50, 'x'), "\"}");
+        const std::string data =
+            absl::StrCat("{\"n\":", made, ",\"text\":\"",
+                         std::string(options.data_bytes - made % 50, 'x'), "\"}");
         NewEvent event{.type = type, .data = AsBytes(data)};
         if (made % 4 == 0) event.tags = {tag};
         if (made % 6 == 0) event.effective_at = Timestamp(static_cast<std::int64_t>(made) * 1000);
@@ -121,9 +122,9 @@ void SmallStore::FindRecords() {
   for (const auto& [name, bytes] : tree_) {
     if (!IsLogFile(name)) continue;
     segments_.push_back(name);
-    const auto log = LogSegment::Open(
-        path_, FirstPositionOf(std::filesystem::path(name).filename().string()),
-        IdentityOf(*header));
+    const auto log =
+        LogSegment::Open(path_, FirstPositionOf(std::filesystem::path(name).filename().string()),
+                         IdentityOf(*header));
     REQUIRE_OK(log);
     FrameScanner scanner((*log)->bytes(), (*log)->header());
     std::int64_t recorded_at = INT64_MIN;
@@ -185,8 +186,8 @@ absl::StatusOr<std::uint64_t> AppendOne(const std::filesystem::path& directory) 
 bool IsLogFile(const std::string& file) { return file.ends_with(".log"); }
 
 bool IsDerived(const std::string& file) {
-  return file.ends_with(".idx") || file.starts_with("index/") || file == "WAKE" ||
-         file == "LOCK" || file == "log/spare";
+  return file.ends_with(".idx") || file.starts_with("index/") || file == "WAKE" || file == "LOCK" ||
+         file == "log/spare";
 }
 
 std::string ToText(const Finding& finding) {

@@ -29,7 +29,7 @@ class Tail:
         end = time.monotonic() + 60
         while len(self.lines) < count:
             check(time.monotonic() < end, f"{len(self.lines)} of {count} lines came")
-            check(self.thread.is_alive() or len(self.lines) >= count, self.process.stderr.read())
+            check(self.thread.is_alive() or len(self.lines) >= count, "the tail ended early")
             time.sleep(0.001)
 
     def finish(self, code=0):

@@ -17,7 +17,7 @@ NewEvent ModelEvent::AsNew() const {
 
 bool ModelEvent::SameContent(const ModelEvent& other) const {
   return type == other.type && data == other.data && tags == other.tags &&
-         (!effective_given || effective_given == other.effective_given);
+         (!effective_given || *effective_given == other.effective_at());
 }
 
 const ModelEvent* Model::Find(const ModelEvent& event) const {

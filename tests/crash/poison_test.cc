@@ -1,0 +1,163 @@
+// A write or sync of the log that fails: what the writer says while it lives, and what is there when
+// the store is opened again.
+
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <iostream>
+#include <sstream>
+#include <string>
+#include <vector>
+
+#include "crash/history.h"
+#include "tests/catch.h"
+#include "tests/temp_store.h"
+
+namespace daybook::testing {
+namespace {
+
+struct Outcome {
+  History history;
+  std::vector<std::vector<std::pair<std::string, EventId>>> unknown, refused;  // commits
+};
+
+std::string RunWriter(const std::filesystem::path& store, const std::string& mode, int n,
+                      std::uint64_t seed, bool reopen) {
+  int ends[2];
+  REQUIRE(pipe(ends) == 0);
+  const std::string count = std::to_string(n);
+  const std::string number = std::to_string(seed);
+  const pid_t pid = fork();
+  REQUIRE(pid >= 0);
+  if (pid == 0) {
+    dup2(ends[1], STDOUT_FILENO);
+    close(ends[0]);
+    close(ends[1]);
+    setenv("LD_PRELOAD", DAYBOOK_FAILING_DISK, 1);
+    // A runtime of a sanitizer wants to be the first library.
+    setenv("ASAN_OPTIONS", "verify_asan_link_order=0", 1);
+    execl(DAYBOOK_POISON_WRITER, DAYBOOK_POISON_WRITER, store.c_str(), mode.c_str(), count.c_str(),
+          number.c_str(), reopen ? "reopen" : nullptr, nullptr);
+    _exit(127);
+  }
+  close(ends[1]);
+  std::string said;
+  char buffer[65536];
+  for (ssize_t got; (got = read(ends[0], buffer, sizeof buffer)) > 0;) {
+    said.append(buffer, static_cast<std::size_t>(got));
+  }
+  close(ends[0]);
+  int status = 0;
+  waitpid(pid, &status, 0);
+  INFO(said.substr(said.size() - std::min<std::size_t>(said.size(), 500)));
+  REQUIRE(WIFEXITED(status));
+  REQUIRE(WEXITSTATUS(status) == 0);
+  return said;
+}
+
+Outcome Understand(const std::string& said) {
+  Outcome outcome;
+  std::istringstream lines(said);
+  for (std::string line; std::getline(lines, line);) {
+    if (line[0] == 'A') {
+      REQUIRE(outcome.history.Acknowledge(line) == "");
+      continue;
+    }
+    REQUIRE((line[0] == 'U' || line[0] == 'P'));
+    std::istringstream words(line.substr(1));
+    auto& commit = (line[0] == 'U' ? outcome.unknown : outcome.refused).emplace_back();
+    for (std::string stream, id; words >> stream >> id;) {
+      commit.emplace_back(stream, *EventId::Parse(id));
+    }
+  }
+  return outcome;
+}
+
+// Appends the commits whose outcome was not known again, with the same ids.
+void Retry(Store* store, const Outcome& outcome) {
+  for (const auto& events : outcome.unknown) {
+    Commit commit;
+    for (std::size_t i = 0; i < events.size(); ++i) {
+      const PlannedEvent event(events[i].second, i, events.size());
+      REQUIRE_OK(commit.Add(events[i].first, event.AsNew()));
+    }
+    const bool was_there = outcome.history.ids().contains(events.front());
+    const auto result = store->Append(commit);
+    REQUIRE_OK(result);
+    CHECK(result->duplicate == was_there);
+  }
+}
+
+struct Totals {
+  std::uint64_t runs = 0, acknowledged = 0, unknown = 0, unknown_found = 0, refused = 0;
+};
+
+void RunOnce(const std::string& mode, int n, bool reopen, Totals* totals) {
+  CAPTURE(mode, n, reopen);
+  TempFolder folder;
+  Outcome outcome = Understand(
+      RunWriter(folder / "store", mode, n, static_cast<std::uint64_t>(n), reopen));
+  {
+    const auto store = Store::Open(folder / "store", SmallSegments());
+    REQUIRE_OK(store);
+    REQUIRE(outcome.history.Check(**store) == "");
+    for (const auto& events : outcome.refused) {
+      for (const auto& event : events) REQUIRE(!outcome.history.ids().contains(event));
+    }
+    for (const auto& events : outcome.unknown) {
+      totals->unknown_found += outcome.history.ids().contains(events.front()) ? 1 : 0;
+    }
+    Retry(store->get(), outcome);
+    // Everything once, and whole: History says so of every id.
+    REQUIRE(outcome.history.Check(**store) == "");
+    for (const auto& events : outcome.unknown) {
+      for (const auto& event : events) REQUIRE(outcome.history.ids().contains(event));
+    }
+  }
+  const auto report = Verify(folder / "store", {});
+  REQUIRE_OK(report);
+  CHECK(report->ok());
+  ++totals->runs;
+  totals->acknowledged += outcome.history.acknowledged();
+  totals->unknown += outcome.unknown.size();
+  totals->refused += outcome.refused.size();
+}
+
+void Print(const char* what, const Totals& totals) {
+  std::cout << what << ": runs " << totals.runs << ", acknowledged events " << totals.acknowledged
+            << ", unknown commits " << totals.unknown << " of which found "
+            << totals.unknown_found << ", refused commits " << totals.refused << std::endl;
+}
+
+int Runs(int full) { return std::getenv("DAYBOOK_TEST_SHORT") != nullptr ? full / 4 : full; }
+
+}  // namespace
+
+TEST_CASE("a failed sync poisons, and a retry after a reopen appends exactly once", "[poison]") {
+  Totals totals;
+  for (int n = 1; n <= Runs(24); ++n) RunOnce("sync", n, n % 2 == 0, &totals);
+  Print("sync", totals);
+  CHECK(totals.unknown > 0);
+  CHECK(totals.refused > 0);
+}
+
+TEST_CASE("a failed write poisons, and a retry after a reopen appends exactly once", "[poison]") {
+  Totals totals;
+  for (int n = 1; n <= Runs(24); ++n) RunOnce("write", n, n % 2 == 0, &totals);
+  Print("write", totals);
+  CHECK(totals.unknown > 0);
+}
+
+TEST_CASE("a failed sync of a buffered store takes back what was only visible", "[poison]") {
+  TempFolder folder;
+  for (const bool reopen : {false, true}) {
+    const std::filesystem::path directory = folder / (reopen ? "here" : "there");
+    Outcome outcome = Understand(RunWriter(directory, "buffered", 0, 1, reopen));
+    const auto store = Store::Open(directory, SmallSegments());
+    REQUIRE_OK(store);
+    REQUIRE(outcome.history.Check(**store) == "");
+  }
+}
+
+}  // namespace daybook::testing
