@@ -86,7 +86,8 @@ class Child {
 };
 
 inline absl::Status InChild(const std::function<absl::Status()>& body) {
-  return Child(body).Wait();
+  Child child(body);
+  return child.Wait();
 }
 
 }  // namespace daybook::testing

@@ -10,6 +10,7 @@
 #include <thread>
 #include <vector>
 
+#include "daybook/event.h"
 #include "io/directory.h"
 #include "tests/catch.h"
 #include "tests/temp_folder.h"

@@ -50,6 +50,8 @@ constexpr std::uint16_t kIntegerKeys = 0x08;  // of the tree of free pages
 constexpr std::uint16_t kBigData = 0x01, kSubData = 0x02;
 constexpr std::uint64_t kNoPage = ~std::uint64_t{0};
 constexpr std::uint16_t kDepthMax = 32;
+// Pages that a transaction took and gave back may lie behind the end of the file.
+constexpr std::uint64_t kUnwrittenPagesMax = 8192;
 
 template <class T>
 T At(std::span<const std::byte> bytes, std::uint64_t offset) {
@@ -102,12 +104,13 @@ absl::Status LmdbSnapshot::ReadMeta() {
     // LMDB takes the newer of the two without looking further: neither may be bad.
     if (header.flags != kMetaPage || meta.magic != kMagic || meta.version != kVersion ||
         meta.trees[0].page_bytes != page_bytes_ || meta.trees[0].flags != kIntegerKeys ||
-        meta.trees[1].flags != 0 || meta.last_page >= bytes.size() / page_bytes_ + 2) {
+        meta.trees[1].flags != 0 ||
+        meta.last_page >= bytes.size() / page_bytes_ + kUnwrittenPagesMax) {
       return Damaged(page, "the index does not begin as one does");
     }
     if (page == 1 && transactions[1] < transactions[0]) continue;
     transaction_ = meta.transaction;
-    last_page_ = std::min<std::uint64_t>(meta.last_page, bytes.size() / page_bytes_ - 1);
+    last_page_ = meta.last_page;
     const auto tree = [](const TreeRecord& record) {
       return Tree{record.root, record.entries, record.depth, record.flags};
     };
@@ -185,7 +188,8 @@ absl::Status LmdbSnapshot::CheckFree(std::uint64_t page, std::string_view value,
   std::uint64_t before = kNoPage;
   for (std::uint64_t i = 1; i <= count; ++i) {
     const auto number = At<std::uint64_t>(bytes, 8 * i);
-    if (number >= before || !HasPage(number) || (*used)[number]) return Damaged(page, kDamaged);
+    if (number >= before || number < 2 || number > last_page_ || (*used)[number])
+      return Damaged(page, kDamaged);
     (*used)[number] = true;
     before = number;
   }
@@ -276,7 +280,7 @@ absl::Status LmdbSnapshot::ReadValue(std::uint64_t page, std::span<const std::by
   if (bytes.size() < begin + sizeof(std::uint64_t)) return Damaged(page, kDamaged);
   const auto number = At<std::uint64_t>(bytes, begin);
   const std::uint64_t pages = (sizeof(PageHeader) + size + page_bytes_ - 1) / page_bytes_;
-  if (!HasPage(number) || pages > last_page_ + 1 - number) return Damaged(page, kDamaged);
+  if (!HasPage(number) || !HasPage(number + pages - 1)) return Damaged(page, kDamaged);
   const auto header = At<PageHeader>(map_.bytes(), number * page_bytes_);
   const std::uint64_t counted = header.lower | std::uint64_t{header.upper} << 16;
   if (header.number != number || header.flags != kOverflow || counted != pages) {

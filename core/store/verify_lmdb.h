@@ -66,7 +66,7 @@ class LmdbSnapshot {
   [[nodiscard]] Pages NoPages() const;
   absl::Status Damaged(std::uint64_t page, const char* what) const;
   [[nodiscard]] bool HasPage(std::uint64_t number) const {
-    return number >= 2 && number <= last_page_;
+    return number >= 2 && number <= last_page_ && number < map_.bytes().size() / page_bytes_;
   }
 
   MappedFile map_;
