@@ -8,6 +8,7 @@
 #include "base/status.h"
 #include "index/head_store_format.h"
 #include "io/directory.h"
+#include "io/file.h"
 #include "kv/environment.h"
 
 namespace daybook {
@@ -87,6 +88,7 @@ struct HeadStore::Parts {
   absl::StatusOr<bool> Adopt();
   absl::Status PutMeta(WriteTransaction* transaction, std::uint64_t applied) const;
 
+  absl::Status CoverPages();
   // Runs `work` in a transaction and commits it; again with a larger map where the map is full.
   absl::Status Write(const std::function<absl::Status(WriteTransaction*)>& work);
   absl::Status MergeHead(WriteTransaction* transaction, const Update& update) const;
@@ -97,10 +99,20 @@ absl::Status HeadStore::Parts::OpenEnvironment() {
   DAYBOOK_ASSIGN_OR_RETURN(
       environment, Environment::Open(
                        directory, {.map_bytes = kMapBytes, .max_tables = 3, .no_meta_sync = true}));
+  DAYBOOK_RETURN_IF_ERROR(CoverPages());
   DAYBOOK_ASSIGN_OR_RETURN(meta, environment->OpenTable("meta"));
   DAYBOOK_ASSIGN_OR_RETURN(heads, environment->OpenTable("heads"));
   DAYBOOK_ASSIGN_OR_RETURN(catalogue, environment->OpenTable("catalogue"));
   return absl::OkStatus();
+}
+
+// With what was cut off as a hole LMDB finds no page there and says so. Pages that were never written are as good as a
+// hole: a whole file only gets longer.
+absl::Status HeadStore::Parts::CoverPages() {
+  DAYBOOK_ASSIGN_OR_RETURN(File file, File::OpenReadWrite(directory / "data.mdb"));
+  DAYBOOK_ASSIGN_OR_RETURN(const std::uint64_t bytes, file.Size());
+  const std::uint64_t end = environment->pages_end();
+  return bytes < end ? file.Resize(end) : absl::OkStatus();
 }
 
 absl::StatusOr<bool> HeadStore::Parts::Adopt() {

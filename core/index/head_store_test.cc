@@ -245,5 +245,19 @@ TEST_CASE("lookups go on while heads are applied and the map grows") {
   CHECK(store->Find("stream-0").value()->version == 4);
 }
 
+TEST_CASE("a head store whose file was cut off is discarded, never mapped beyond its end") {
+  const TempFolder folder;
+  std::vector<HeadStore::Update> updates;
+  for (std::uint64_t i = 1; i <= 5000; ++i) {
+    updates.push_back({absl::StrCat("stream-", i), HeadAt(1, {i})});
+  }
+  REQUIRE_OK(OpenStore(folder)->Apply(&updates, SegmentOf(1, 5000)));
+  const std::filesystem::path file = folder.path() / "index" / "data.mdb";
+  std::filesystem::resize_file(file, 5 * 4096);
+  const auto store = OpenStore(folder, true);
+  CHECK(store->streams().value() == 0);
+}
+
+
 }  // namespace
 }  // namespace daybook

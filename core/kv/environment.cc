@@ -214,6 +214,14 @@ absl::StatusOr<std::unique_ptr<Environment>> Environment::Open(
   return std::unique_ptr<Environment>(new Environment(std::move(impl)));
 }
 
+std::uint64_t Environment::pages_end() const {
+  MDB_envinfo info;
+  MDB_stat stat;
+  mdb_env_info(impl_->env(), &info);
+  mdb_env_stat(impl_->env(), &stat);
+  return (info.me_last_pgno + 1) * stat.ms_psize;
+}
+
 absl::StatusOr<Table> Environment::OpenTable(std::string_view name) {
   DAYBOOK_ASSIGN_OR_RETURN(WriteTransaction transaction, BeginWrite());
   MDB_dbi handle = 0;

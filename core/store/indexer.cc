@@ -79,11 +79,13 @@ absl::Status ApplyHeads(const LogSegment& log, const SegmentIndex& index, const 
 }
 
 Indexer::Indexer(std::filesystem::path directory, HeadStore* heads,
-                 std::function<void(std::uint64_t)> on_applied, NoticeHandler on_notice)
+                 std::function<void(std::uint64_t)> on_applied, NoticeHandler on_notice,
+                 absl::Status failure)
     : directory_(std::move(directory)),
       heads_(heads),
       on_applied_(std::move(on_applied)),
       on_notice_(std::move(on_notice)),
+      failure_(std::move(failure)),
       thread_("daybook-index", [this] { Run(); }) {}
 
 Indexer::~Indexer() {

@@ -38,9 +38,11 @@ absl::Status ApplyHeads(const LogSegment& log, const SegmentIndex& index, const 
 // the next opening: nothing that is read depends on it.
 class Indexer {
  public:
-  // `on_applied` is called with the position up to which heads are in the head store, each time it moves.
+  // `on_applied` is called with the position up to which heads are in the head store, each time it moves. `failure` is why heads of an earlier segment
+  // are not in it: then those of later ones may not be either.
   Indexer(std::filesystem::path directory, HeadStore* heads,
-          std::function<void(std::uint64_t)> on_applied, NoticeHandler on_notice);
+          std::function<void(std::uint64_t)> on_applied, NoticeHandler on_notice,
+          absl::Status failure);
   // Finishes what is queued.
   ~Indexer();
 

@@ -307,6 +307,32 @@ TEST_CASE("positions that only WAKE saw are not used again") {
   CHECK(read.events.contains(head + 1));
 }
 
+TEST_CASE("a store with accepted losses opens without anything that is derived") {
+  const SmallStore store;
+  const std::uint64_t head = store.events().events.size();
+  const RecordPlace& record = store.record(20);
+  store.Zero(record.file, record.begin + 8, 90);
+  store.Remove(store.segments()[1]);
+  const std::uint64_t first = FirstOf(store, store.segments().size() - 1);
+  store.Zero(store.segments().back(), store.record(first + 1).begin, 200);
+  AcceptLoss(store);
+  for (const auto& [file, bytes] : ReadTree(store.path())) {
+    if (IsDerived(file)) store.Remove(file);
+  }
+  const auto appended = AppendOne(store.path());
+  REQUIRE_OK(appended);
+  CHECK(*appended > head);
+  const EventsRead read = ReadEvents(store.path());
+  for (const auto& [position, text] : read.events) {
+    if (position <= head) CHECK(text == store.events().events.at(position));
+  }
+  CHECK(read.events.contains(1));
+  CHECK(read.events.contains(first - 1));
+  for (const Finding& finding : FindingsOf(store.path())) {
+    if (finding.kind != "lost") FAIL_CHECK(ToText(finding));
+  }
+}
+
 TEST_CASE("a file of another store is not written over") {
   const SmallStore store, other;
   const std::string& file = store.segments()[1];

@@ -31,6 +31,17 @@ void Fill(Store* store, std::uint64_t events) {
   }
 }
 
+// The first answer that differs, or "".
+std::string Difference(const absl::StatusOr<std::vector<std::string>>& answers,
+                       const std::vector<std::string>& expected) {
+  if (!answers.ok()) return answers.status().ToString();
+  for (std::size_t i = 0; i < expected.size() && i < answers->size(); ++i) {
+    if ((*answers)[i] != expected[i]) return (*answers)[i] + " instead of " + expected[i];
+  }
+  if (answers->size() == expected.size()) return "";
+  return std::to_string(answers->size()) + " instead of " + std::to_string(expected.size());
+}
+
 // Follows a live writer up to position `last`; every event once and in order.
 absl::Status Follow(const fs::path& path, std::uint64_t last) {
   const auto reader = Reader::Open(path, {});
@@ -113,7 +124,7 @@ TEST_CASE("what is derived is rebuilt to the same answers") {
   {
     const auto reader = Reader::Open(path, {.on_notice = count});
     REQUIRE_OK(reader);
-    CHECK(*AllAnswers(**reader) == answers);
+    CHECK(Difference(AllAnswers(**reader), answers) == "");
   }
   notices = 0;
   StoreOptions options = SmallSegments();
@@ -121,14 +132,14 @@ TEST_CASE("what is derived is rebuilt to the same answers") {
   {
     const auto store = Store::Open(path, options);
     REQUIRE_OK(store);
-    CHECK(*AllAnswers(**store) == answers);
+    CHECK(Difference(AllAnswers(**store), answers) == "");
     CHECK((notices > 0) == says_so);
     Fill(store->get(), 40);
   }
   const auto store = Store::Open(path, SmallSegments());
   REQUIRE_OK(store);
   CHECK((*store)->visible() == Position(540));
-  CHECK(*AllAnswers(**store) == *AllAnswers(**Reader::Open(path, {})));
+  CHECK(Difference(AllAnswers(**Reader::Open(path, {})), *AllAnswers(**store)) == "");
 }
 
 TEST_CASE("the sidecar of a segment that the close sealed may be deleted") {

@@ -141,7 +141,15 @@ absl::Status WriterImpl::OpenSealed(std::shared_ptr<const LogSegment> log,
   segments_.Append(segment);
   if (head_store_->applied_position() >= last_position) return absl::OkStatus();
   DAYBOOK_ASSIGN_OR_RETURN(const std::shared_ptr<const SegmentIndex> index, segment->index());
-  return ApplyHeads(*log, *index, key, head_store_.get());
+  if (not_indexed_.ok()) {
+    not_indexed_ = ApplyHeads(*log, *index, key, head_store_.get());
+    if (not_indexed_.ok()) return absl::OkStatus();
+    Tell(on_notice_, Notice::Severity::kWarning,
+         absl::StrCat("heads of streams stay in memory until the next opening: ",
+                      not_indexed_.message()));
+  }
+  // The disk is full, say: as with a segment that could not be indexed when it was sealed.
+  return LinkEvents(*log, *index);
 }
 
 absl::Status WriterImpl::OpenLastSegment() {
@@ -170,19 +178,8 @@ absl::Status WriterImpl::ScanLastSegment(const std::shared_ptr<const LogSegment>
   DAYBOOK_ASSIGN_OR_RETURN(active_index_,
                            MakeActiveIndex(log->first_position(), log->header().segment_bytes));
   CatchUp catch_up(log, active_index_.get(), last_recorded_at_);
-  const auto link = [this, &log](const RecordHeader& record, const EventView& event) {
-    // The same steps as when it was appended: they must give the same links.
-    DAYBOOK_ASSIGN_OR_RETURN(HeadEntry* const head,
-                             heads_.Pin(event.stream, StreamHash(event.stream)));
-    const bool fits = record.version == head->spine.version() + 1 &&
-                      record.prev == head->spine.position() &&
-                      record.skip == head->spine.Append(record.position);
-    head->sequenced_version.store(record.version, std::memory_order_relaxed);
-    head->visible_position.store(record.position, std::memory_order_relaxed);
-    HeadTable::Unpin(head);
-    if (fits) return absl::OkStatus();
-    return DataLossAt({log->name(), 0, event.position, event.position},
-                      "the event does not follow the one before it in its stream");
+  const auto link = [this](const RecordHeader& record, const EventView& event) {
+    return LinkEvent(record, event);
   };
   // A sealed segment whose sidecar is gone may have its heads in the table already. Then the links are looked at after the scan, with heads
   // as they were before the segment.
@@ -204,15 +201,34 @@ absl::Status WriterImpl::ScanLastSegment(const std::shared_ptr<const LogSegment>
   active_ = std::make_shared<Segment>(log, std::shared_ptr<const SegmentIndex>(active_index_));
   segments_.Append(active_);
   if (!applied) return absl::OkStatus();
-  heads_before_ = log->first_position();
-  for (std::uint32_t local = 0; local < active_index_->count(); ++local) {
-    const std::uint64_t offset = active_index_->links()[local].offset();
-    const Position position(log->first_position() + local);
+  return LinkEvents(*log, *active_index_);
+}
+
+absl::Status WriterImpl::LinkEvent(const RecordHeader& record, const EventView& event) {
+  // The same steps as when it was appended: they must give the same links.
+  DAYBOOK_ASSIGN_OR_RETURN(HeadEntry* const head,
+                           heads_.Pin(event.stream, StreamHash(event.stream)));
+  const bool fits = record.version == head->spine.version() + 1 &&
+                    record.prev == head->spine.position() &&
+                    record.skip == head->spine.Append(record.position);
+  head->sequenced_version.store(record.version, std::memory_order_relaxed);
+  head->visible_position.store(record.position, std::memory_order_relaxed);
+  HeadTable::Unpin(head);
+  if (fits) return absl::OkStatus();
+  return DataLossAt({"log", 0, event.position, event.position},
+                    "the event does not follow the one before it in its stream");
+}
+
+absl::Status WriterImpl::LinkEvents(const LogSegment& log, const SegmentIndex& index) {
+  heads_before_ = log.first_position();
+  for (std::uint32_t local = 0; local < index.count(); ++local) {
+    const std::uint64_t offset = index.links()[local].offset();
+    const Position position(log.first_position() + local);
     const RecordHeader* record = nullptr;
     EventView event;
-    DAYBOOK_RETURN_IF_ERROR(log->ReadHeader(offset, position, &record));
-    DAYBOOK_RETURN_IF_ERROR(log->ReadEvent(offset, position, &event));
-    DAYBOOK_RETURN_IF_ERROR(link(*record, event));
+    DAYBOOK_RETURN_IF_ERROR(log.ReadHeader(offset, position, &record));
+    DAYBOOK_RETURN_IF_ERROR(log.ReadEvent(offset, position, &event));
+    DAYBOOK_RETURN_IF_ERROR(LinkEvent(*record, event));
   }
   heads_before_ = 0;
   return absl::OkStatus();
@@ -239,7 +255,7 @@ absl::Status WriterImpl::Start() {
   indexer_ = std::make_unique<Indexer>(
       directory_, head_store_.get(),
       [this](std::uint64_t applied) { heads_.Evict(applied, options_.cached_heads_max); },
-      on_notice_);
+      on_notice_, not_indexed_);
   std::random_device random;
   DAYBOOK_ASSIGN_OR_RETURN(
       WakeWriter wake,

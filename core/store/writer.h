@@ -57,6 +57,9 @@ class WriterImpl : public Reader::Impl,
                           const SidecarKey& key, std::uint64_t last_position);
   absl::Status OpenLastSegment();
   absl::Status ScanLastSegment(const std::shared_ptr<const LogSegment>& log);
+  // Takes an event, or all of a segment that is in the set, into the heads in memory.
+  absl::Status LinkEvent(const RecordHeader& record, const EventView& event);
+  absl::Status LinkEvents(const LogSegment& log, const SegmentIndex& index);
   absl::Status CheckClock() const;
   absl::Status Start();
 
@@ -88,6 +91,8 @@ class WriterImpl : public Reader::Impl,
   std::int64_t last_recorded_at_ = INT64_MIN;
   // While not 0, heads are loaded as they were before this position, though the table is ahead of it.
   std::uint64_t heads_before_ = 0;
+  // Why heads of sealed segments could not be written while opening; then all later ones are in memory.
+  absl::Status not_indexed_;
   std::vector<std::shared_ptr<const LogSegment>> logs_;
 
   std::unique_ptr<HeadStore> head_store_;

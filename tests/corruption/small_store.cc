@@ -119,7 +119,8 @@ SmallStore::SmallStore(const SmallStoreOptions& options) : path_(folder_ / "stor
 void SmallStore::FindRecords() {
   const auto header = ReadStoreFile(path_);
   REQUIRE_OK(header);
-  for (const auto& [name, bytes] : tree_) {
+  for (const auto& entry : tree_) {
+    const std::string& name = entry.first;
     if (!IsLogFile(name)) continue;
     segments_.push_back(name);
     const auto log =
