@@ -14,20 +14,20 @@
 #include "absl/status/status.h"
 
 // In the body of a child: what must hold there. The child ends with the line that does not.
-#define DAYBOOK_EXPECT(condition)                                                             \
-  do {                                                                                        \
-    if (!(condition)) {                                                                       \
-      return ::absl::InternalError(std::string(__FILE__ ":") + std::to_string(__LINE__) +     \
-                                   ": " #condition);                                          \
-    }                                                                                         \
+#define DAYBOOK_EXPECT(condition)                                                         \
+  do {                                                                                    \
+    if (!(condition)) {                                                                   \
+      return ::absl::InternalError(std::string(__FILE__ ":") + std::to_string(__LINE__) + \
+                                   ": " #condition);                                      \
+    }                                                                                     \
   } while (false)
-#define DAYBOOK_EXPECT_OK(expr)                                                               \
-  do {                                                                                        \
-    if (const ::absl::Status status_of_it = ::daybook::testing::StatusOf(expr);               \
-        !status_of_it.ok()) {                                                                 \
-      return ::absl::InternalError(std::string(__FILE__ ":") + std::to_string(__LINE__) +     \
-                                   ": " + status_of_it.ToString());                           \
-    }                                                                                         \
+#define DAYBOOK_EXPECT_OK(expr)                                                                  \
+  do {                                                                                           \
+    if (const ::absl::Status status_of_it = ::daybook::testing::StatusOf(expr);                  \
+        !status_of_it.ok()) {                                                                    \
+      return ::absl::InternalError(std::string(__FILE__ ":") + std::to_string(__LINE__) + ": " + \
+                                   status_of_it.ToString());                                     \
+    }                                                                                            \
   } while (false)
 
 namespace daybook::testing {

@@ -34,7 +34,8 @@ class Pins {
   std::vector<HeadEntry*> entries_;
 };
 
-// Computes what only the place of the commit decides. Outside of every lock: the leader waits for it.
+// Computes what only the place of the commit decides. Outside of every lock: the leader waits for
+// it.
 void FillHeaders(Commit::Impl* commit, std::uint64_t salt) {
   for (const Commit::Impl::Event& event : commit->events) {
     RecordHeader& record = commit->record(event);
@@ -118,7 +119,8 @@ absl::Status Appender::CheckConditions(const Commit::Impl& commit, std::uint64_t
     rest.after = std::max(condition.after, Position(checked_upto));
     if (rest.after.value() >= visible) continue;
     DAYBOOK_ASSIGN_OR_RETURN(const std::uint64_t match, history_->FindMatch(rest, visible));
-    if (match != 0) return ConflictStatus({"", ExpectedVersion::Any(), Version(0), Position(match)});
+    if (match != 0)
+      return ConflictStatus({"", ExpectedVersion::Any(), Version(0), Position(match)});
   }
   return absl::OkStatus();
 }
@@ -130,8 +132,8 @@ absl::StatusOr<AppendResult> Appender::Known(const Commit::Impl& commit,
   result.duplicate = true;
   for (std::size_t i = 0; i < known.size(); ++i) {
     DAYBOOK_ASSIGN_OR_RETURN(const EventHandle event, history_->EventAt(Position(known[i])));
-    result.events.push_back({commit.events[i].id, event->position, event->version,
-                             event->recorded_at, true});
+    result.events.push_back(
+        {commit.events[i].id, event->position, event->version, event->recorded_at, true});
     // An event whose id the store made twice was known by its place: its id is the first one.
     result.events.back().id = event->id;
     result.last_position = std::max(result.last_position, event->position);

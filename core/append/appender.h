@@ -47,14 +47,14 @@ class Appender {
   GroupCommit* const commits_;
 };
 
-// Which events of a commit are in their streams already, as of `visible`: their positions, 0 for those that are not. Empty where none is.
-// kAlreadyExists where an id was used with other content.
+// Which events of a commit are in their streams already, as of `visible`: their positions, 0 for
+// those that are not. Empty where none is. kAlreadyExists where an id was used with other content.
 absl::StatusOr<std::vector<std::uint64_t>> FindDuplicates(const Commit::Impl& commit,
                                                           const History& history,
                                                           std::uint64_t visible);
 
-// Whether the commit as a whole is one earlier commit, of which FindDuplicates found at least one event. Completes `known` for events whose ids
-// were not looked up.
+// Whether the commit as a whole is one earlier commit, of which FindDuplicates found at least one
+// event. Completes `known` for events whose ids were not looked up.
 absl::StatusOr<bool> IsEarlierCommit(const Commit::Impl& commit, const History& history,
                                      std::uint64_t visible, std::vector<std::uint64_t>* known);
 

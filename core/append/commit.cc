@@ -6,8 +6,8 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "base/checksum.h"
 #include "base/check.h"
+#include "base/checksum.h"
 #include "base/status.h"
 #include "index/segment_index.h"
 #include "log/event_codec.h"
@@ -15,16 +15,13 @@
 namespace daybook {
 namespace {
 
-absl::Status TooLarge(const char* what, std::uint64_t size, std::uint64_t limit, const char* advice) {
+absl::Status TooLarge(const char* what, std::uint64_t size, std::uint64_t limit,
+                      const char* advice) {
   return absl::InvalidArgumentError(
       absl::StrCat(what, " has ", size, " bytes, the limit is ", limit, "; ", advice));
 }
 
 absl::Status ValidateTags(std::span<const std::string_view> tags) {
-  if (tags.size() > kTagsMax) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("the event has ", tags.size(), " tags, the limit is ", kTagsMax));
-  }
   for (std::size_t i = 0; i < tags.size(); ++i) {
     DAYBOOK_RETURN_IF_ERROR(ValidateName("tag", tags[i]));
     if (i > 0 && tags[i] == tags[i - 1]) {
@@ -123,35 +120,37 @@ std::uint32_t Commit::Impl::StreamIndex(std::string_view name) {
 }
 
 bool Commit::Impl::Holds(std::uint32_t stream, const EventId& id) const {
-  return std::any_of(events.begin(), events.end(), [&](const Event& event) {
-    return event.stream == stream && event.id == id;
-  });
+  return std::any_of(events.begin(), events.end(),
+                     [&](const Event& event) { return event.stream == stream && event.id == id; });
 }
 
-absl::Status Commit::Impl::Add(std::string_view stream, const NewEvent& event,
-                               SystemNames system) {
+absl::Status Commit::Impl::Add(std::string_view stream, const NewEvent& event, SystemNames system) {
   DAYBOOK_RETURN_IF_ERROR(ValidateStreamName(stream, system));
   DAYBOOK_RETURN_IF_ERROR(ValidateEvent(event));
-  std::array<std::string_view, kTagsMax + 1> tags;
-  const std::size_t tag_count = std::min(event.tags.size(), tags.size());
+  if (event.tags.size() > kTagsMax) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("the event has ", event.tags.size(), " tags, the limit is ", kTagsMax));
+  }
+  std::array<std::string_view, kTagsMax> tags;
+  const std::size_t tag_count = event.tags.size();
   std::copy_n(event.tags.begin(), tag_count, tags.begin());
   std::sort(tags.begin(), tags.begin() + tag_count);
   DAYBOOK_RETURN_IF_ERROR(ValidateTags({tags.data(), tag_count}));
   if (events.size() >= kCommitEventsMax) {
-    return absl::InvalidArgumentError(absl::StrCat("the commit has ", kCommitEventsMax,
-                                                   " events already, which is the limit"));
+    return absl::InvalidArgumentError(
+        absl::StrCat("the commit has ", kCommitEventsMax, " events already, which is the limit"));
   }
-  const BodyFields fields{
-      .id = event.id ? *event.id : EventId::NewV7(),
-      .effective_at =
-          event.effective_at ? event.effective_at->unix_nanoseconds() : kEffectiveAtAbsent,
-      .content_type = event.content_type,
-      .stream = stream,
-      .type = event.type,
-      .data = event.data,
-      .metadata = event.metadata,
-      .tags = {tags.data(), tag_count},
-      .content_type_text = event.content_type_text};
+  const BodyFields fields{.id = event.id ? *event.id : EventId::NewV7(),
+                          .effective_at = event.effective_at
+                                              ? event.effective_at->unix_nanoseconds()
+                                              : kEffectiveAtAbsent,
+                          .content_type = event.content_type,
+                          .stream = stream,
+                          .type = event.type,
+                          .data = event.data,
+                          .metadata = event.metadata,
+                          .tags = {tags.data(), tag_count},
+                          .content_type_text = event.content_type_text};
   const std::size_t body_bytes = EncodedBodyBytes(fields);
   const std::size_t record_bytes = sizeof(RecordHeader) + body_bytes;
   if (record_bytes > kEventBytesMax) {
@@ -162,7 +161,8 @@ absl::Status Commit::Impl::Add(std::string_view stream, const NewEvent& event,
     return TooLarge("the commit", size_ + record_bytes, kCommitBytesMax,
                     "append it in several commits");
   }
-  // The last that can be refused: the id is in the commit, so its stream is too, and nothing was added for it.
+  // The last that can be refused: the id is in the commit, so its stream is too, and nothing was
+  // added for it.
   const std::uint32_t index = StreamIndex(stream);
   if (event.id && !given_ids_.insert(IdHash(streams[index].hash, *event.id)).second &&
       Holds(index, *event.id)) {

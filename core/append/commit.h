@@ -1,4 +1,5 @@
-// The inside of a Commit: its events, encoded as they will stand in the log but for what only the sequencer knows.
+// The inside of a Commit: its events, encoded as they will stand in the log but for what only the
+// sequencer knows.
 
 #ifndef DAYBOOK_APPEND_COMMIT_H_
 #define DAYBOOK_APPEND_COMMIT_H_
@@ -23,9 +24,9 @@ namespace daybook {
 class Commit::Impl {
  public:
   struct Event {
-    std::uint64_t offset;   // of its record header in the buffer
-    std::uint32_t stream;   // index into streams
-    bool id_given;          // by the caller; ids of ours are looked up only when the commit is tried again
+    std::uint64_t offset;  // of its record header in the buffer
+    std::uint32_t stream;  // index into streams
+    bool id_given;  // by the caller; ids of ours are looked up only when the commit is tried again
     EventId id;
   };
   struct Stream {

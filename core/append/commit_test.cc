@@ -31,7 +31,8 @@ Look At(Commit::Impl& commit) {
   return {commit.events.size(), commit.streams.size(), std::string(AsText(commit.bytes()))};
 }
 
-// Adds what must be refused; the message. The commit, which holds an event already, must not change.
+// Adds what must be refused; the message. The commit, which holds an event already, must not
+// change.
 std::string Refused(std::string_view stream, const NewEvent& event) {
   Commit::Impl commit;
   REQUIRE_OK(commit.Add("before", {.type = "t", .id = Id(1)}));
@@ -106,8 +107,9 @@ TEST_CASE("names have 1 to 255 bytes") {
   CHECK_THAT(Refused("s", {.type = longer}), HasText("256 bytes"));
   CHECK_THAT(Refused("s", {.type = "t", .tags = {""}}), HasText("tag"));
   CHECK_THAT(Refused("s", {.type = "t", .tags = {longer}}), HasText("256 bytes"));
-  CHECK_THAT(Refused("s", {.type = "t", .content_type = ContentType::kText, .content_type_text = longer}),
-             HasText("content type"));
+  CHECK_THAT(
+      Refused("s", {.type = "t", .content_type = ContentType::kText, .content_type_text = longer}),
+      HasText("content type"));
 }
 
 TEST_CASE("names have no control characters and are UTF-8") {
@@ -178,7 +180,8 @@ TEST_CASE("a commit has up to 64 MiB, and a refusal at the limit leaves it usabl
   Commit::Impl commit;
   for (int i = 0; i < 3; ++i) REQUIRE_OK(commit.Add("s", {.type = "t", .data = AsBytes(data)}));
   const std::size_t room = kCommitBytesMax - commit.bytes().size() - Overhead();
-  const absl::Status refused = commit.Add("other", {.type = "t", .data = AsBytes(data), .id = Id(5)});
+  const absl::Status refused =
+      commit.Add("other", {.type = "t", .data = AsBytes(data), .id = Id(5)});
   CHECK(refused.code() == absl::StatusCode::kInvalidArgument);
   CHECK_THAT(std::string(refused.message()), HasText("67108864"));
   // Neither the stream nor the id of what was refused is in the commit.

@@ -13,8 +13,9 @@ bool SameBytes(std::span<const std::byte> a, std::span<const std::byte> b) {
   return a.size() == b.size() && (a.empty() || std::memcmp(a.data(), b.data(), a.size()) == 0);
 }
 
-// What makes two events the same, their ids aside. Metadata does not count: a retry may carry another trace. Nor does an
-// effective_at that the retry does not give; one that it gives is compared with when the stored fact holds, given or not.
+// What makes two events the same, their ids aside. Metadata does not count: a retry may carry
+// another trace. Nor does an effective_at that the retry does not give; one that it gives is
+// compared with when the stored fact holds, given or not.
 bool SameContent(const EventView& stored, const EventView& given) {
   return stored.stream == given.stream && stored.type == given.type &&
          stored.content_type == given.content_type &&
@@ -40,10 +41,9 @@ absl::StatusOr<std::vector<std::uint64_t>> FindDuplicates(const Commit::Impl& co
     if (position == 0) continue;
     DAYBOOK_ASSIGN_OR_RETURN(const EventHandle stored, history.EventAt(Position(position)));
     if (!SameContent(*stored, commit.Decode(event))) {
-      return absl::AlreadyExistsError(
-          absl::StrCat("the event id ", event.id.ToString(), " was used before in stream '",
-                       stream.name, "', at position ", position,
-                       ", with other content; use another id for another event"));
+      return absl::AlreadyExistsError(absl::StrCat(
+          "the event id ", event.id.ToString(), " was used before in stream '", stream.name,
+          "', at position ", position, ", with other content; use another id for another event"));
     }
     known.resize(commit.events.size());
     known[i] = position;
@@ -64,7 +64,8 @@ absl::StatusOr<bool> IsEarlierCommit(const Commit::Impl& commit, const History& 
     places[i] = first + i;
     if ((*known)[i] == places[i]) continue;
     if ((*known)[i] != 0 || event.id_given || commit.tried) return false;
-    // Its id is of the store's making, so a retry that was built anew has another: its content and place decide.
+    // Its id is of the store's making, so a retry that was built anew has another: its content and
+    // place decide.
     DAYBOOK_ASSIGN_OR_RETURN(const EventHandle stored, history.EventAt(Position(places[i])));
     if (stored->commit_first_position.value() != first ||
         !SameContent(*stored, commit.Decode(event))) {

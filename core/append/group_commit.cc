@@ -64,7 +64,8 @@ absl::StatusOr<Sequenced> GroupCommit::Sequence(Commit::Impl* commit,
       case Sequenced::Outcome::kWaitRoom:
         if (asynchronous) {
           return absl::ResourceExhaustedError(
-              "too many bytes are on their way to the device; wait for some of them with WaitDurable");
+              "too many bytes are on their way to the device; wait for some of them with "
+              "WaitDurable");
         }
         LeadOrSleep();
         break;
@@ -154,9 +155,9 @@ void GroupCommit::Flush() {
     Advance();
     Finish(group);
   } else {
-    group->status = absl::UnknownError(absl::StrCat(
-        "outcome unknown: ", status.message(),
-        "; reopen the store and append again with the same ids"));
+    group->status =
+        absl::UnknownError(absl::StrCat("outcome unknown: ", status.message(),
+                                        "; reopen the store and append again with the same ids"));
     Finish(group);
     Poison(status);
   }
@@ -180,9 +181,8 @@ absl::Status GroupCommit::WriteGroup(Group* group) {
   std::vector<std::span<const std::byte>> pieces;
   pieces.reserve(group->slots.size());
   for (const Group::Slot& slot : group->slots) pieces.push_back(slot.commit->bytes());
-  DAYBOOK_RETURN_IF_ERROR(writer_.WriteFrame(FrameKind::kData,
-                                             static_cast<std::uint32_t>(group->slots.size()),
-                                             group->events, pieces));
+  DAYBOOK_RETURN_IF_ERROR(writer_.WriteFrame(
+      FrameKind::kData, static_cast<std::uint32_t>(group->slots.size()), group->events, pieces));
   if (group->wants_sync || config_.durability == Durability::kSync) {
     DAYBOOK_RETURN_IF_ERROR(writer_.Sync());
   }
@@ -199,19 +199,19 @@ void GroupCommit::AddToIndex(const Group& group, std::uint64_t frame_offset) {
     for (const Commit::Impl::Event& event : commit.events) {
       const RecordHeader& record = commit.record(event);
       const EventView view = commit.Decode(event);
-      index_->Add({.offset = commit_offset + event.offset,
-                   .version = record.version,
-                   .prev = record.prev,
-                   .skip = record.skip,
-                   .recorded_at = record.recorded_at,
-                   .effective_at = view.effective_at_given
-                                       ? view.effective_at_given->unix_nanoseconds()
-                                       : record.recorded_at,
-                   .stream = view.stream,
-                   .stream_hash = commit.streams[event.stream].hash,
-                   .type = view.type,
-                   .id = view.id},
-                  view.tags);
+      index_->Add(
+          {.offset = commit_offset + event.offset,
+           .version = record.version,
+           .prev = record.prev,
+           .skip = record.skip,
+           .recorded_at = record.recorded_at,
+           .effective_at = view.effective_at_given ? view.effective_at_given->unix_nanoseconds()
+                                                   : record.recorded_at,
+           .stream = view.stream,
+           .stream_hash = commit.streams[event.stream].hash,
+           .type = view.type,
+           .id = view.id},
+          view.tags);
     }
     commit_offset += slot.commit->bytes().size();
   }
@@ -325,12 +325,16 @@ void GroupCommit::RunLogThread() {
 
 void GroupCommit::WriteWatermark() {
   marked_ = true;
-  if (!sequencer_.ReserveWatermark()) return;
+  // Where there is no room for it there is none for a commit either, and the seal says as much.
+  const bool has_room = sequencer_.ReserveWatermark();
+  if (!has_room && !sequencer_.ReserveSeal()) return;
   flushing_ = true;
   mutex_.Unlock();
-  // Dying here leaves a torn watermark, which is a torn tail; all before it is whole.
-  absl::Status status = writer_.WriteFrame(FrameKind::kWatermark, 0, 0, {});
-  if (status.ok()) status = writer_.Sync();
+  // Dying here leaves a torn watermark or seal, which is a torn tail; all before it is whole.
+  absl::Status status =
+      has_room ? writer_.WriteFrame(FrameKind::kWatermark, 0, 0, {}) : writer_.Seal();
+  if (status.ok() && has_room) status = writer_.Sync();
+  if (status.ok() && !has_room) observer_->OnSealed(writer_.tail());
   mutex_.Lock();
   flushing_ = false;
   if (!status.ok()) Poison(status);

@@ -1,8 +1,10 @@
-// Group commit: commits that come while a sync is under way go to the device together with the next one.
+// Group commit: commits that come while a sync is under way go to the device together with the next
+// one.
 //
-// The first caller that finds no flush under way leads: it takes the oldest group, waits until its record headers are filled,
-// writes one frame, syncs once, makes the events visible and wakes the others. Where nobody waits (asynchronous and buffered appends) the
-// thread `daybook-log` leads; it also syncs a buffered store at its interval and marks an idle log with a watermark.
+// The first caller that finds no flush under way leads: it takes the oldest group, waits until its
+// record headers are filled, writes one frame, syncs once, makes the events visible and wakes the
+// others. Where nobody waits (asynchronous and buffered appends) the thread `daybook-log` leads; it
+// also syncs a buffered store at its interval and marks an idle log with a watermark.
 //
 // A failed write or sync poisons: see Poisoned().
 
@@ -36,7 +38,8 @@ class GroupCommit {
     Durability durability = Durability::kSync;
     std::chrono::milliseconds sync_interval{100};
     std::chrono::milliseconds idle_period{50};
-    // A clean close seals a segment that holds more than this, so that the next opening scans no more.
+    // A clean close seals a segment that holds more than this, so that the next opening scans no
+    // more.
     std::uint64_t seal_at_close_bytes = std::uint64_t{16} << 20;
     NoticeHandler on_notice;
   };
@@ -46,8 +49,9 @@ class GroupCommit {
   // Close() comes first.
   ~GroupCommit();
 
-  // Places a commit, as Sequencer::Sequence says; what it has to wait for is waited for here, but for kLookAgain, kWaitVisible (which has been
-  // waited for, so that the caller looks again) and kRejected. `owned` is taken over only with kDone; then nobody waits for the group.
+  // Places a commit, as Sequencer::Sequence says; what it has to wait for is waited for here, but
+  // for kLookAgain, kWaitVisible (which has been waited for, so that the caller looks again) and
+  // kRejected. `owned` is taken over only with kDone; then nobody waits for the group.
   absl::StatusOr<Sequenced> Sequence(Commit::Impl* commit, std::unique_ptr<Commit::Impl>* owned,
                                      std::uint64_t looked_upto, bool wants_sync);
   // The caller has filled the record headers of a commit that it placed.
@@ -58,9 +62,11 @@ class GroupCommit {
   absl::Status WaitVisible(std::uint64_t position);
   absl::Status WaitDurable(std::uint64_t position);
   // For readers in this process: waits without leading; the position that was reached.
-  std::uint64_t AwaitVisible(std::uint64_t position, std::chrono::steady_clock::time_point deadline);
+  std::uint64_t AwaitVisible(std::uint64_t position,
+                             std::chrono::steady_clock::time_point deadline);
 
-  // Finishes what is under way, makes it durable, marks or seals the log, and ends the thread. Appends fail from here on.
+  // Finishes what is under way, makes it durable, marks or seals the log, and ends the thread.
+  // Appends fail from here on.
   absl::Status Close();
 
   [[nodiscard]] std::uint64_t visible() const { return visible_.load(std::memory_order_acquire); }
@@ -102,8 +108,8 @@ class GroupCommit {
   std::atomic<std::uint64_t> durable_;
 
   Mutex mutex_;
-  CondVar progress_;   // positions moved, room came free, or the store was poisoned
-  CondVar log_work_;   // something for the log thread
+  CondVar progress_;  // positions moved, room came free, or the store was poisoned
+  CondVar log_work_;  // something for the log thread
   Sequencer sequencer_ DAYBOOK_GUARDED_BY(mutex_);
   std::deque<std::shared_ptr<Group>> queue_ DAYBOOK_GUARDED_BY(mutex_);  // the last one is open
   bool flushing_ DAYBOOK_GUARDED_BY(mutex_) = false;

@@ -58,7 +58,8 @@ absl::StatusOr<HeadEntry*> HeadTable::Pin(std::string_view stream, std::uint64_t
     WriterLock lock(shard.mutex);
     HeadEntry* entry = FindIn(shard, stream, hash);
     if (entry == nullptr) {
-      // Between the look and now the stream may have been here, moved on, and gone: then what was loaded is old.
+      // Between the look and now the stream may have been here, moved on, and gone: then what was
+      // loaded is old.
       if (shard.evictions != evictions) continue;
       entry = InsertIn(shard, stream, hash, std::move(spine));
     }
@@ -92,8 +93,8 @@ void HeadTable::Evict(std::uint64_t applied, std::uint64_t keep) {
     for (auto it = shard.entries.begin();
          it != shard.entries.end() && shard.entries.size() > keep_each;) {
       const HeadEntry& entry = *it->second;
-      // Unpinned: no commit of the stream is on its way, so its version and its last visible position belong together. Nobody
-      // can pin it meanwhile: that takes the shard's lock.
+      // Unpinned: no commit of the stream is on its way, so its version and its last visible
+      // position belong together. Nobody can pin it meanwhile: that takes the shard's lock.
       const bool can_go = entry.next_of_hash == nullptr &&
                           entry.pins.load(std::memory_order_acquire) == 0 &&
                           entry.visible_position.load(std::memory_order_acquire) <= applied;

@@ -1,5 +1,5 @@
-// The heads of streams in memory: what the sequencer needs to give the next event of a stream its version and links, and where
-// readers in this process find a stream's last event.
+// The heads of streams in memory: what the sequencer needs to give the next event of a stream its
+// version and links, and where readers in this process find a stream's last event.
 
 #ifndef DAYBOOK_APPEND_HEADS_H_
 #define DAYBOOK_APPEND_HEADS_H_
@@ -26,8 +26,9 @@ struct SpineNode {
   std::uint64_t position = 0;
 };
 
-// The spine of a stream: its head, the event that the head's skip names, the one that this one's names, and so on, the head last. It is
-// all that is needed to link any number of further events (see index/links.h), and O(log n) long.
+// The spine of a stream: its head, the event that the head's skip names, the one that this one's
+// names, and so on, the head last. It is all that is needed to link any number of further events
+// (see index/links.h), and O(log n) long.
 class Spine {
  public:
   [[nodiscard]] std::uint64_t version() const { return nodes_.empty() ? 0 : nodes_.back().version; }
@@ -45,8 +46,7 @@ class Spine {
 
 // The head of one stream. Lives while it is pinned; its fields say who may touch them.
 struct HeadEntry {
-  HeadEntry(std::string_view stream, std::uint64_t stream_hash)
-      : name(stream), hash(stream_hash) {}
+  HeadEntry(std::string_view stream, std::uint64_t stream_hash) : name(stream), hash(stream_hash) {}
 
   const std::string name;
   const std::uint64_t hash;
@@ -79,7 +79,8 @@ class HeadTable {
   [[nodiscard]] std::optional<std::uint64_t> VisiblePosition(std::string_view stream,
                                                              std::uint64_t hash) const;
 
-  // Evicts entries that nobody has pinned and whose events are all at or below `applied`, until about `keep` are left.
+  // Evicts entries that nobody has pinned and whose events are all at or below `applied`, until
+  // about `keep` are left.
   void Evict(std::uint64_t applied, std::uint64_t keep);
 
   [[nodiscard]] std::uint64_t size() const;
@@ -87,7 +88,8 @@ class HeadTable {
  private:
   struct Shard {
     mutable SharedMutex mutex;
-    absl::flat_hash_map<std::uint64_t, std::unique_ptr<HeadEntry>> entries DAYBOOK_GUARDED_BY(mutex);
+    absl::flat_hash_map<std::uint64_t, std::unique_ptr<HeadEntry>> entries
+        DAYBOOK_GUARDED_BY(mutex);
     std::uint64_t evictions DAYBOOK_GUARDED_BY(mutex) = 0;
   };
   static constexpr std::size_t kShards = 16;
@@ -96,8 +98,8 @@ class HeadTable {
   [[nodiscard]] Shard& ShardOf(std::uint64_t hash) const { return shards_[hash >> 60]; }
   static HeadEntry* FindIn(const Shard& shard, std::string_view stream, std::uint64_t hash)
       DAYBOOK_REQUIRES_SHARED(shard.mutex);
-  static HeadEntry* InsertIn(Shard& shard, std::string_view stream, std::uint64_t hash,
-                             Spine spine) DAYBOOK_REQUIRES(shard.mutex);
+  static HeadEntry* InsertIn(Shard& shard, std::string_view stream, std::uint64_t hash, Spine spine)
+      DAYBOOK_REQUIRES(shard.mutex);
 
   Load load_;
   mutable std::array<Shard, kShards> shards_;

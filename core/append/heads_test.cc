@@ -27,7 +27,8 @@ std::vector<std::uint64_t> SkipsByDefinition(std::uint64_t versions) {
 }
 
 TEST_CASE("the first sixteen skips are those of the format document") {
-  const std::array<std::uint64_t, 16> expected = {0, 1, 0, 3, 4, 3, 0, 7, 8, 7, 10, 11, 10, 7, 0, 15};
+  const std::array<std::uint64_t, 16> expected = {0, 1, 0,  3,  4,  3, 0, 7,
+                                                  8, 7, 10, 11, 10, 7, 0, 15};
   Spine spine;
   for (std::uint64_t v = 1; v <= 16; ++v) CHECK(spine.Append(v) == expected[v - 1]);
 }

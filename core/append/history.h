@@ -1,5 +1,5 @@
-// What appending asks of the past, and what it tells: the two sides on which the store joins append/ with the index and the
-// readers, which append/ does not know.
+// What appending asks of the past, and what it tells: the two sides on which the store joins
+// append/ with the index and the readers, which append/ does not know.
 
 #ifndef DAYBOOK_APPEND_HISTORY_H_
 #define DAYBOOK_APPEND_HISTORY_H_
@@ -19,10 +19,12 @@ namespace daybook {
 class History {
  public:
   virtual ~History() = default;
-  // The position of the event of `stream` with this id, at or before `visible`; 0 where there is none.
+  // The position of the event of `stream` with this id, at or before `visible`; 0 where there is
+  // none.
   virtual absl::StatusOr<std::uint64_t> FindId(std::string_view stream, const EventId& id,
                                                std::uint64_t visible) const = 0;
-  // The position of an event in (condition.after, visible] that the condition forbids; 0 where there is none.
+  // The position of an event in (condition.after, visible] that the condition forbids; 0 where
+  // there is none.
   virtual absl::StatusOr<std::uint64_t> FindMatch(const AppendCondition& condition,
                                                   std::uint64_t visible) const = 0;
   virtual absl::StatusOr<EventHandle> EventAt(Position position) const = 0;

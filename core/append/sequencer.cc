@@ -49,8 +49,7 @@ Sequenced Sequencer::Sequence(Commit::Impl* commit, std::uint64_t looked_upto,
   // Duplicates come before any condition: a retry is the first append, not a conflict with it.
   if (!CheckIds(*commit, looked_upto, &result) ||
       !CheckVersions(*commit, looked_upto, visible, &result) ||
-      !CheckConditions(*commit, looked_upto, &result) ||
-      !FindRoom(*commit, open, bytes, &result)) {
+      !CheckConditions(*commit, looked_upto, &result) || !FindRoom(*commit, open, bytes, &result)) {
     return result;
   }
   Place(commit, result.group.get());
@@ -95,7 +94,8 @@ bool Sequencer::CheckVersions(const Commit::Impl& commit, std::uint64_t looked_u
       result->outcome = Sequenced::Outcome::kWaitVisible;
       result->position = position;
     } else if (position > looked_upto) {
-      result->outcome = Sequenced::Outcome::kLookAgain;  // it may be the first append of this very commit
+      result->outcome =
+          Sequenced::Outcome::kLookAgain;  // it may be the first append of this very commit
     } else {
       result->outcome = Sequenced::Outcome::kRejected;
       result->status = ConflictStatus({stream.name, stream.expected, actual, Position(0)});

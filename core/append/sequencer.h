@@ -1,5 +1,6 @@
-// The sequencer: whether a commit may go in, and where it stands. Everything here happens under one lock, touches memory only, and
-// never waits: what would have to wait is said to the caller, who waits without the lock and comes again.
+// The sequencer: whether a commit may go in, and where it stands. Everything here happens under one
+// lock, touches memory only, and never waits: what would have to wait is said to the caller, who
+// waits without the lock and comes again.
 
 #ifndef DAYBOOK_APPEND_SEQUENCER_H_
 #define DAYBOOK_APPEND_SEQUENCER_H_
@@ -8,6 +9,7 @@
 #include <deque>
 #include <functional>
 #include <memory>
+#include <utility>
 
 #include "absl/status/status.h"
 #include "append/commit.h"
@@ -46,8 +48,9 @@ class Sequencer {
 
   Sequencer(Config config, const LogTail& tail, std::int64_t last_recorded_at, SpareMaker* spare);
 
-  // Checks the commit, whose ids and conditions the caller has looked up to `looked_upto`, and gives it its place. `visible` is the
-  // position up to which verdicts may rest. `open` is the group that still takes commits, or nullptr; a new one is made where it cannot take this one.
+  // Checks the commit, whose ids and conditions the caller has looked up to `looked_upto`, and
+  // gives it its place. `visible` is the position up to which verdicts may rest. `open` is the
+  // group that still takes commits, or nullptr; a new one is made where it cannot take this one.
   Sequenced Sequence(Commit::Impl* commit, std::uint64_t looked_upto, std::uint64_t visible,
                      const std::shared_ptr<Group>& open);
 
@@ -58,6 +61,8 @@ class Sequencer {
   void Finished(const Group& group, std::uint64_t visible);
   // The segment was sealed where it stands.
   void Sealed() { sealed_ = true; }
+  // The segment is to be sealed where it stands. False where it is sealed.
+  bool ReserveSeal() { return !std::exchange(sealed_, true); }
 
   [[nodiscard]] std::uint64_t sequenced() const { return sequenced_; }
   [[nodiscard]] std::int64_t last_recorded_at() const { return last_recorded_at_; }

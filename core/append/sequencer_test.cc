@@ -230,7 +230,8 @@ TEST_CASE("the id of an event on its way is waited for before any condition is a
   // What was finished since the look is not known any more: the caller looks.
   log.Finish();
   CHECK(log.Sequence(&again).outcome == Outcome::kLookAgain);
-  // It looked, found no duplicate up to there (this test says so), and the condition is what is left.
+  // It looked, found no duplicate up to there (this test says so), and the condition is what is
+  // left.
   log.looked = log.visible;
   CHECK(log.Sequence(&again).outcome == Outcome::kRejected);
 }
@@ -432,8 +433,10 @@ TEST_CASE("the spare is asked for when the segment is half full, in its next siz
   CHECK(log.spare().ready() == 256 << 10);
 }
 
-// What the leader does, one group at a time, with a real writer: it checks that every frame fits where it was planned.
-TEST_CASE("what is reserved is what the frames take: random commits, groups, watermarks and segments") {
+// What the leader does, one group at a time, with a real writer: it checks that every frame fits
+// where it was planned.
+TEST_CASE(
+    "what is reserved is what the frames take: random commits, groups, watermarks and segments") {
   Log log({.segment_bytes_max = 64 << 10}, kSegmentBytesMin);
   auto writer = SegmentWriter::Open(log.folder(), {}, log.tail());
   REQUIRE_OK(writer);

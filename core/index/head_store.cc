@@ -106,8 +106,8 @@ absl::Status HeadStore::Parts::OpenEnvironment() {
   return absl::OkStatus();
 }
 
-// With what was cut off as a hole LMDB finds no page there and says so. Pages that were never written are as good as a
-// hole: a whole file only gets longer.
+// With what was cut off as a hole LMDB finds no page there and says so. Pages that were never
+// written are as good as a hole: a whole file only gets longer.
 absl::Status HeadStore::Parts::CoverPages() {
   DAYBOOK_ASSIGN_OR_RETURN(File file, File::OpenReadWrite(directory / "data.mdb"));
   DAYBOOK_ASSIGN_OR_RETURN(const std::uint64_t bytes, file.Size());

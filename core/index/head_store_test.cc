@@ -258,6 +258,5 @@ TEST_CASE("a head store whose file was cut off is discarded, never mapped beyond
   CHECK(store->streams().value() == 0);
 }
 
-
 }  // namespace
 }  // namespace daybook

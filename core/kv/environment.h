@@ -155,8 +155,8 @@ class Environment {
   // none); kUnavailable after `timeout`.
   absl::Status GrowMap(std::chrono::milliseconds timeout = std::chrono::seconds(10));
   [[nodiscard]] std::uint64_t map_bytes() const;
-  // Where the last page that the environment knows of ends in data.mdb. A file that is shorter was cut
-  // off, and a look at what is missing would kill the process with SIGBUS.
+  // Where the last page that the environment knows of ends in data.mdb. A file that is shorter was
+  // cut off, and a look at what is missing would kill the process with SIGBUS.
   [[nodiscard]] std::uint64_t pages_end() const;
 
   // Puts on the device what no_meta_sync left for later.

@@ -304,7 +304,7 @@ TEST_CASE("threads read while others write, and each sees one commit as a whole"
   std::atomic<bool> stop = false;
   std::atomic<int> wrong = 0, reads = 0;
   const auto write = [&] {
-    for (int i = 0; i < 50; ++i) {
+    for (int i = 0; i < 50 || reads == 0; ++i) {  // until somebody has read beside it
       auto transaction = environment->BeginWrite();
       const std::string value = std::to_string(i);
       const bool ok = transaction.ok() && transaction->Put(table, "a", value).ok() &&

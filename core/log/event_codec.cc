@@ -16,8 +16,6 @@ namespace {
 
 // The layout that event.capnp gives the struct (see "Encoding" in the Cap'n Proto documentation).
 constexpr std::size_t kWord = 8;
-constexpr std::uint32_t kDataWordsMax = 4;
-constexpr std::uint32_t kPointersMax = 6;
 enum Pointer : std::uint32_t { kStream, kType, kData, kMetadata, kTags, kContentTypeText };
 constexpr std::uint32_t kBytesOfList = 2;     // element size code: bytes
 constexpr std::uint32_t kPointersOfList = 6;  // element size code: pointers
@@ -103,7 +101,8 @@ struct List {
   std::uint32_t count = 0;
 };
 
-// Resolves the list pointer at `pointer`, which must be of `element` size and lie within the message.
+// Resolves the list pointer at `pointer`, which must be of `element` size and lie within the
+// message.
 std::optional<List> ResolveList(const std::byte* pointer, const std::byte* end,
                                 std::uint32_t element) {
   const std::uint64_t word = Load(pointer);
@@ -134,7 +133,8 @@ const char* DecodeTags(const std::byte* pointer, const std::byte* end, EventView
   if (tags->count > kTagsMax) return "the event has more than 64 tags";
   for (std::uint32_t i = 0; i < tags->count; ++i) {
     const std::byte* tag = tags->items + i * kWord;
-    if (Load(tag) == 0 || !ResolveText(tag, end)) return "the pointer of a tag leads out of the event";
+    if (Load(tag) == 0 || !ResolveText(tag, end))
+      return "the pointer of a tag leads out of the event";
   }
   event->tags = TagList(tags->items, tags->count);
   return nullptr;
@@ -172,8 +172,10 @@ void EncodeBody(const BodyFields& fields, std::byte* out) {
   const EventId::Bytes& id = fields.id.bytes();
   Store(data, BigEndian(id.data()));
   Store(data + kWord, BigEndian(id.data() + 8));
-  if (sizes.data_words > 2) Store(data + 2 * kWord, static_cast<std::uint64_t>(fields.effective_at));
-  if (sizes.data_words > 3) Store(data + 3 * kWord, static_cast<std::uint64_t>(fields.content_type));
+  if (sizes.data_words > 2)
+    Store(data + 2 * kWord, static_cast<std::uint64_t>(fields.effective_at));
+  if (sizes.data_words > 3)
+    Store(data + 3 * kWord, static_cast<std::uint64_t>(fields.content_type));
 
   std::byte* pointers = data + sizes.data_words * kWord;
   const auto pointer = [&](Pointer which) { return pointers + which * kWord; };
@@ -195,7 +197,8 @@ void EncodeBody(const BodyFields& fields, std::byte* out) {
 }
 
 const char* DecodeBody(std::span<const std::byte> body, EventView* event) {
-  if (body.size() < kWord || body.size() % kWord != 0) return "the body is no whole number of words";
+  if (body.size() < kWord || body.size() % kWord != 0)
+    return "the body is no whole number of words";
   const std::byte* const end = body.data() + body.size();
   const std::uint64_t root = Load(body.data());
   if (static_cast<std::uint32_t>(root) != 0) return "the root of the body is no struct in place";
@@ -253,11 +256,11 @@ const char* Difference(event::Event::Reader library, const EventView& event) {
   const EventId::Bytes& id = event.id.bytes();
   if (library.getIdHigh() != BigEndian(id.data())) return "id";
   if (library.getIdLow() != BigEndian(id.data() + 8)) return "id";
-  const std::int64_t effective_at = event.effective_at_given
-                                        ? event.effective_at_given->unix_nanoseconds()
-                                        : kEffectiveAtAbsent;
+  const std::int64_t effective_at =
+      event.effective_at_given ? event.effective_at_given->unix_nanoseconds() : kEffectiveAtAbsent;
   if (library.getEffectiveAt() != effective_at) return "effectiveAt";
-  if (library.getContentType() != static_cast<std::uint16_t>(event.content_type)) return "contentType";
+  if (library.getContentType() != static_cast<std::uint16_t>(event.content_type))
+    return "contentType";
   if (View(library.getStream()) != event.stream) return "stream";
   if (View(library.getType()) != event.type) return "type";
   if (View(library.getMetadata()) != event.metadata) return "metadata";
@@ -279,8 +282,8 @@ const char* Difference(event::Event::Reader library, const EventView& event) {
 
 absl::Status CheckBodyWithLibrary(std::span<const std::byte> body, const EventView& decoded) {
   try {
-    const kj::ArrayPtr<const capnp::word> words(
-        reinterpret_cast<const capnp::word*>(body.data()), body.size() / sizeof(capnp::word));
+    const kj::ArrayPtr<const capnp::word> words(reinterpret_cast<const capnp::word*>(body.data()),
+                                                body.size() / sizeof(capnp::word));
     const kj::ArrayPtr<const capnp::word> segments[] = {words};
     capnp::ReaderOptions options;
     options.traversalLimitInWords = words.size() * 2 + 64;

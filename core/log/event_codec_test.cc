@@ -118,7 +118,8 @@ std::string DifferenceByLibrary(event::Event::Reader read, const Source& source)
   if (read.getIdHigh() != BigEndian(id.first(8))) return "idHigh";
   if (read.getIdLow() != BigEndian(id.subspan(8))) return "idLow";
   if (read.getEffectiveAt() != source.effective_at) return "effectiveAt";
-  if (read.getContentType() != static_cast<std::uint16_t>(source.content_type)) return "contentType";
+  if (read.getContentType() != static_cast<std::uint16_t>(source.content_type))
+    return "contentType";
   if (Text(read.getStream()) != source.stream) return "stream";
   if (Text(read.getType()) != source.type) return "type";
   if (Text(read.getData()) != source.data) return "data";
@@ -134,9 +135,8 @@ std::string DifferenceByLibrary(event::Event::Reader read, const Source& source)
 // The same of what DecodeBody made of it.
 std::string DifferenceByView(const EventView& view, const Source& source) {
   if (view.id != source.id) return "id";
-  const std::int64_t effective_at = view.effective_at_given
-                                        ? view.effective_at_given->unix_nanoseconds()
-                                        : kEffectiveAtAbsent;
+  const std::int64_t effective_at =
+      view.effective_at_given ? view.effective_at_given->unix_nanoseconds() : kEffectiveAtAbsent;
   if (effective_at != source.effective_at) return "effective_at";
   if (view.content_type != source.content_type) return "content_type";
   if (view.stream != source.stream) return "stream";
@@ -166,7 +166,8 @@ std::string WhatIsWrongWith(const Source& source) {
   return std::string(CheckBodyWithLibrary(body.bytes(), view).message());
 }
 
-constexpr std::int64_t kEffectiveAts[] = {kEffectiveAtAbsent, 0, Timestamp::Min().unix_nanoseconds(),
+constexpr std::int64_t kEffectiveAts[] = {kEffectiveAtAbsent, 0,
+                                          Timestamp::Min().unix_nanoseconds(),
                                           Timestamp::Max().unix_nanoseconds()};
 constexpr ContentType kContentTypes[] = {ContentType::kOctetStream, ContentType::kJson,
                                          ContentType::kText};
@@ -225,7 +226,8 @@ TEST_CASE("the size that is announced is the size that is written") {
 }
 
 TEST_CASE("an id whose lower half is zero keeps its two words, and reads as it was") {
-  // No RFC 9562 UUID but the nil one is so. Of all bodies this one is not canonical: the library would leave the word out.
+  // No RFC 9562 UUID but the nil one is so. Of all bodies this one is not canonical: the library
+  // would leave the word out.
   EventId::Bytes id{};
   id[0] = 7;
   const Source source{.id = EventId(id), .effective_at = 0};
@@ -327,9 +329,11 @@ TEST_CASE("fields that a newer writer adds are passed over") {
   copy(0, 0, before);
   body.At<std::uint64_t>(before * 8) = 0xFEDCBA9876543210;
   copy(before, before + 1, kOldPointers);
-  copy(before + kOldPointers, before + kOldPointers + 2, old.bytes().size() / 8 - before - kOldPointers);
+  copy(before + kOldPointers, before + kOldPointers + 2,
+       old.bytes().size() / 8 - before - kOldPointers);
   body.At<std::uint64_t>(0) += std::uint64_t{1} << 32 | std::uint64_t{1} << 48;
-  for (std::size_t i = 0; i < kOldPointers; ++i) body.At<std::uint64_t>((before + 1 + i) * 8) += 1 << 2;
+  for (std::size_t i = 0; i < kOldPointers; ++i)
+    body.At<std::uint64_t>((before + 1 + i) * 8) += 1 << 2;
   EventView view;
   REQUIRE(DecodeBody(body.bytes(), &view) == nullptr);
   CHECK(DifferenceByView(view, Full()) == "");
@@ -429,8 +433,8 @@ TEST_CASE("a pointer that leads backwards, out, or through another segment is re
   CHECK(decode(sizes | 1 | 0xFFFFFFFC) != nullptr);  // one word back
   CHECK(decode(sizes | 1 | std::uint64_t{1} << 31) != nullptr);
   CHECK(decode(sizes | 1 | 10'000 << 2) != nullptr);
-  CHECK(decode(sizes | 2) != nullptr);  // far
-  CHECK(decode(sizes | 3) != nullptr);  // capability
+  CHECK(decode(sizes | 2) != nullptr);                               // far
+  CHECK(decode(sizes | 3) != nullptr);                               // capability
   CHECK(decode(good | std::uint64_t{0xFFFFFFF8} << 32) != nullptr);  // as long as can be
   CHECK(decode(good & 0xFFFFFFFF) != nullptr);                       // a list of no elements
 }
@@ -462,9 +466,11 @@ TEST_CASE("the library's second opinion finds each field that was decoded wrongl
     return said(wrong);
   };
   CHECK_THAT(with([&](EventView& e) { e.id = other.id; }), HasText(" id"));
-  CHECK_THAT(with([](EventView& e) { e.effective_at_given = Timestamp(1); }), HasText("effectiveAt"));
+  CHECK_THAT(with([](EventView& e) { e.effective_at_given = Timestamp(1); }),
+             HasText("effectiveAt"));
   CHECK_THAT(with([](EventView& e) { e.effective_at_given.reset(); }), HasText("effectiveAt"));
-  CHECK_THAT(with([](EventView& e) { e.content_type = ContentType::kJson; }), HasText("contentType"));
+  CHECK_THAT(with([](EventView& e) { e.content_type = ContentType::kJson; }),
+             HasText("contentType"));
   CHECK_THAT(with([&](EventView& e) { e.stream = other.stream; }), HasText("stream"));
   CHECK_THAT(with([&](EventView& e) { e.type = other.type; }), HasText("type"));
   CHECK_THAT(with([](EventView& e) { e.metadata = {}; }), HasText("metadata"));

@@ -35,8 +35,12 @@ std::uint64_t HashOf(const RecordHeader& header, std::uint64_t salt) {
   return HashBeforeHash(header, salt);
 }
 
-std::string SegmentFileName(std::uint64_t first_position) { return FileName(first_position, "log"); }
-std::string SidecarFileName(std::uint64_t first_position) { return FileName(first_position, "idx"); }
+std::string SegmentFileName(std::uint64_t first_position) {
+  return FileName(first_position, "log");
+}
+std::string SidecarFileName(std::uint64_t first_position) {
+  return FileName(first_position, "idx");
+}
 
 std::uint64_t FirstPositionOf(std::string_view name) {
   constexpr std::string_view kEnding = ".log";

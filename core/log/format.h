@@ -1,10 +1,11 @@
-// The bytes of the log: segments, frames, commits, records. docs/format/log.md is the document; a change here
-// is a change of the format and needs an ADR, a golden store and that page in the same commit.
+// The bytes of the log: segments, frames, commits, records. docs/format/log.md is the document; a
+// change here is a change of the format and needs an ADR, a golden store and that page in the same
+// commit.
 //
-//   segment := SegmentHeader, zeros to 4096, frame*, zeros            (the file has its final size from the start)
-//   frame   := FrameHeader, commit*, zeros to a multiple of 64        (a watermark or seal has no commits)
-//   commit  := CommitHeader, record+
-//   record  := RecordHeader, body                                     (a Cap'n Proto message, see event.capnp)
+//   segment := SegmentHeader, zeros to 4096, frame*, zeros            (the file has its final size
+//   from the start) frame   := FrameHeader, commit*, zeros to a multiple of 64        (a watermark
+//   or seal has no commits) commit  := CommitHeader, record+ record  := RecordHeader, body (a Cap'n
+//   Proto message, see event.capnp)
 //
 // All integers are little-endian. Every hash is XXH3-64.
 
@@ -27,8 +28,8 @@ static_assert(std::endian::native == std::endian::little, "the format is read in
 inline constexpr std::uint16_t kFormatMajor = 1;
 inline constexpr std::uint16_t kFormatMinor = 0;
 
-// Bits that this version knows; none yet. An unknown incompatible bit refuses the store, an unknown read-only
-// compatible bit refuses to write to it, an unknown compatible bit is ignored.
+// Bits that this version knows; none yet. An unknown incompatible bit refuses the store, an unknown
+// read-only compatible bit refuses to write to it, an unknown compatible bit is ignored.
 inline constexpr std::uint64_t kKnownIncompatibleFlags = 0;
 inline constexpr std::uint64_t kKnownReadOnlyCompatibleFlags = 0;
 
@@ -69,14 +70,14 @@ struct SegmentHeader {
   std::uint64_t compatible_flags;
   Uuid store_id;
   Uuid incarnation;
-  std::uint64_t salt;                       // seeds the hashes of this segment's headers
-  std::uint64_t first_position;             // of its first event
-  std::uint64_t segment_bytes;              // the size of the file
-  std::uint64_t unsynced_max;               // bytes that may be unsynced after the last promise
-  std::uint64_t previous_first_position;    // of the segment before; 0 in the first
-  std::uint64_t previous_length;            // its bytes, the seal frame included
-  std::uint64_t previous_frame_hash;        // header hash of its last frame: the chain goes on
-  std::int64_t created_at;                  // ns, UTC
+  std::uint64_t salt;                     // seeds the hashes of this segment's headers
+  std::uint64_t first_position;           // of its first event
+  std::uint64_t segment_bytes;            // the size of the file
+  std::uint64_t unsynced_max;             // bytes that may be unsynced after the last promise
+  std::uint64_t previous_first_position;  // of the segment before; 0 in the first
+  std::uint64_t previous_length;          // its bytes, the seal frame included
+  std::uint64_t previous_frame_hash;      // header hash of its last frame: the chain goes on
+  std::int64_t created_at;                // ns, UTC
   std::array<std::uint8_t, 112> reserved;
   std::uint64_t header_hash;  // of all bytes before it, seed 0
 };
@@ -89,21 +90,24 @@ inline constexpr std::uint64_t kFrameAlignment = 64;
 inline constexpr std::uint32_t kFrameMagic = 0x52464244;  // "DBFR"
 
 enum class FrameKind : std::uint8_t { kData = 1, kWatermark = 2, kSeal = 3 };
-inline constexpr std::uint8_t kIgnorableFrameBit = 0x80;  // an unknown kind with it may be passed over
+inline constexpr std::uint8_t kIgnorableFrameBit =
+    0x80;  // an unknown kind with it may be passed over
 
 struct FrameHeader {
   std::uint32_t magic;
   std::uint8_t kind;
-  std::uint8_t body_codec;  // 0: as it is
-  std::uint16_t header_bytes;  // sizeof(FrameHeader)
-  std::uint64_t length;        // header, body and padding; a multiple of 64
-  std::uint64_t offset;        // of this header in its file
+  std::uint8_t body_codec;       // 0: as it is
+  std::uint16_t header_bytes;    // sizeof(FrameHeader)
+  std::uint64_t length;          // header, body and padding; a multiple of 64
+  std::uint64_t offset;          // of this header in its file
   std::uint64_t first_position;  // of its first event; of the next event where it has none
   std::uint32_t commits;
   std::uint32_t events;
-  std::uint64_t durable_upto;   // bytes of this file known to be on the device when this frame was written
-  std::uint64_t previous_hash;  // header hash of the frame before; in the first, of the segment header
-  std::uint64_t body_hash;      // of all after this header, padding included; seed 0
+  std::uint64_t
+      durable_upto;  // bytes of this file known to be on the device when this frame was written
+  std::uint64_t
+      previous_hash;        // header hash of the frame before; in the first, of the segment header
+  std::uint64_t body_hash;  // of all after this header, padding included; seed 0
   std::array<std::uint8_t, 56> reserved;
   std::uint64_t header_hash;  // of all bytes before it, seeded with the segment's salt
 };

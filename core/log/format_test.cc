@@ -1,4 +1,5 @@
-// The bytes of the log that other programs rely on: docs/format/log.md, as far as structs and names go.
+// The bytes of the log that other programs rely on: docs/format/log.md, as far as structs and names
+// go.
 
 #include "log/format.h"
 

@@ -69,7 +69,8 @@ FrameScanner::Result FrameScanner::Next() {
     problem_ = "the frame's first position does not follow the one before it";
     return Result::kBad;
   }
-  const auto body = segment_.subspan(offset_ + sizeof(FrameHeader), header->length - sizeof(FrameHeader));
+  const auto body =
+      segment_.subspan(offset_ + sizeof(FrameHeader), header->length - sizeof(FrameHeader));
   if (Hash64(body) != header->body_hash) {
     problem_ = "the hash of the frame's body is wrong";
     return Result::kBad;
@@ -91,7 +92,8 @@ void FrameScanner::Accept(const FrameHeader* header) {
 bool FrameScanner::Resynchronise() {
   const FrameHeader* header = nullptr;
   bool newer = false;
-  // Where the bad frame's own header is whole, its length says where the next one begins; the search would find it too.
+  // Where the bad frame's own header is whole, its length says where the next one begins; the
+  // search would find it too.
   for (std::uint64_t at = RoundUp(offset_ + 1, kFrameAlignment);
        at + sizeof(FrameHeader) <= segment_.size(); at += kFrameAlignment) {
     if (CheckFrameHeader(segment_, at, salt_, &header, &newer) == nullptr &&

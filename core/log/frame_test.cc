@@ -31,7 +31,8 @@ std::vector<std::uint64_t> FrameOffsets(AlignedBytes& segment) {
 
 // Puts a header at its offset, hashed with the segment's salt. What stands behind it is the body.
 void Put(AlignedBytes* segment, FrameHeader header) {
-  const auto body = segment->bytes().subspan(header.offset, header.length).subspan(sizeof(FrameHeader));
+  const auto body =
+      segment->bytes().subspan(header.offset, header.length).subspan(sizeof(FrameHeader));
   header.body_hash = Hash64(body);
   header.header_hash = HashOf(header, segment->At<SegmentHeader>(0).salt);
   segment->At<FrameHeader>(header.offset) = header;
@@ -154,7 +155,8 @@ TEST_CASE("every flipped bit of every frame is noticed in the frame where it sta
       FrameScanner scanner = ScannerOf(segment.bytes());
       Result result = scanner.Next();
       while (result == Result::kFrame) result = scanner.Next();
-      noticed += result == Result::kBad && scanner.offset() == offsets[f] && scanner.problem() != nullptr;
+      noticed +=
+          result == Result::kBad && scanner.offset() == offsets[f] && scanner.problem() != nullptr;
       segment.bytes()[bit / 8] ^= mask;
     }
   }
@@ -323,10 +325,11 @@ TEST_CASE("a header is looked for only where one can stand") {
 
 TEST_CASE("event data that holds a whole frame for its own place is not taken for one") {
   TestLog log;
-  // The data of the event will stand 64-byte aligned somewhere; a header for every such place is in it.
+  // The data of the event will stand 64-byte aligned somewhere; a header for every such place is in
+  // it.
   std::string data;
-  const std::uint64_t begin = kSegmentHeaderBytes + sizeof(FrameHeader) + sizeof(CommitHeader) +
-                              sizeof(RecordHeader);
+  const std::uint64_t begin =
+      kSegmentHeaderBytes + sizeof(FrameHeader) + sizeof(CommitHeader) + sizeof(RecordHeader);
   for (std::uint64_t at = RoundUp(begin + 256, 64); data.size() < 4096; at += sizeof(FrameHeader)) {
     FrameHeader forged = MakeFrameHeader(FrameKind::kData, at, sizeof(FrameHeader), 2, at, 0);
     forged.header_hash = HashOf(forged, 0);  // the salt is what it cannot know
@@ -382,7 +385,8 @@ TEST_CASE("the walk does not go on at a frame of an earlier position") {
   const std::uint64_t bad = log.tail().offset;
   segment.bytes()[bad] = std::byte{1};
   const auto put = [&](std::uint64_t offset, std::uint64_t position) {
-    Put(&segment, MakeFrameHeader(FrameKind::kWatermark, offset, sizeof(FrameHeader), position, 0, 0));
+    Put(&segment,
+        MakeFrameHeader(FrameKind::kWatermark, offset, sizeof(FrameHeader), position, 0, 0));
   };
   put(bad + 128, 4);  // 3 and 4 were walked already
   put(bad + 256, 5);
@@ -407,14 +411,14 @@ Walk WalkFirst(const TestLog& log, std::int64_t recorded_at = 0) {
   FrameScanner scanner(segment->bytes(), segment->header());
   REQUIRE(scanner.Next() == Result::kFrame);
   Walk walk{.recorded_at = recorded_at};
-  const char* problem =
-      WalkFrame(*segment, scanner.frame(), &walk.recorded_at,
-                [&](std::uint64_t offset, const RecordHeader& header, const EventView& event) {
-                  CHECK(reinterpret_cast<const std::byte*>(&header) == segment->bytes().data() + offset);
-                  CHECK(event.position == Position(header.position));
-                  walk.positions.push_back(header.position);
-                  walk.streams.emplace_back(event.stream);
-                });
+  const char* problem = WalkFrame(
+      *segment, scanner.frame(), &walk.recorded_at,
+      [&](std::uint64_t offset, const RecordHeader& header, const EventView& event) {
+        CHECK(reinterpret_cast<const std::byte*>(&header) == segment->bytes().data() + offset);
+        CHECK(event.position == Position(header.position));
+        walk.positions.push_back(header.position);
+        walk.streams.emplace_back(event.stream);
+      });
   if (problem != nullptr) walk.problem = problem;
   return walk;
 }

@@ -72,7 +72,8 @@ void TestLog::Write(std::uint32_t commits, std::uint32_t events) {
   std::vector<TestCommit> all;
   std::vector<std::span<const std::byte>> pieces;
   for (std::uint32_t i = 0; i < commits; ++i) {
-    all.emplace_back(tail().segment.salt, tail().next_position + i * events, ++recorded_at_, events);
+    all.emplace_back(tail().segment.salt, tail().next_position + i * events, ++recorded_at_,
+                     events);
   }
   for (TestCommit& commit : all) pieces.emplace_back(commit.bytes());
   REQUIRE_OK(writer_->WriteFrame(FrameKind::kData, commits, commits * events, pieces));

@@ -1,4 +1,5 @@
-// What the tests of log/ share: a log in a folder of its own, commits as they stand in it, and its bytes in memory.
+// What the tests of log/ share: a log in a folder of its own, commits as they stand in it, and its
+// bytes in memory.
 
 #ifndef DAYBOOK_LOG_LOG_TESTING_H_
 #define DAYBOOK_LOG_LOG_TESTING_H_
@@ -40,7 +41,8 @@ class AlignedBytes {
   std::size_t size_;
 };
 
-// A commit with its headers filled; every event is the first of a stream of its own, "s-<position>".
+// A commit with its headers filled; every event is the first of a stream of its own,
+// "s-<position>".
 class TestCommit {
  public:
   TestCommit(std::uint64_t salt, std::uint64_t first_position, std::int64_t recorded_at,

@@ -139,7 +139,7 @@ TEST_CASE("where all is zero from X on, the tail is blank") {
 
 TEST_CASE("the end of the bytes that are not zero is found wherever it stands") {
   AlignedBytes segment(kSegmentBytesMin);
-  const std::uint64_t x = 5120;  // not a multiple of the search's step from the end
+  const std::uint64_t x = 5120;           // not a multiple of the search's step from the end
   segment.bytes()[x - 1] = std::byte{1};  // before X: does not count
   for (std::uint64_t at = x; at < segment.bytes().size(); ++at) {
     segment.bytes()[at] = std::byte{1};
@@ -218,7 +218,8 @@ TEST_CASE("damage in a frame that a later one promises is corrupt, whatever stan
   CHECK(Decide(std::move(segment)).row == TailRow::kLaterPromise);
 }
 
-TEST_CASE("damage in the very last group without a later promise looks torn: the window that stays") {
+TEST_CASE(
+    "damage in the very last group without a later promise looks torn: the window that stays") {
   TestLog log;
   log.Write();
   log.Sync();
@@ -238,7 +239,8 @@ TEST_CASE("a promise in a header that belongs to another place or segment is non
   AlignedBytes segment = log.Segment();
   const std::uint64_t salt = log.tail().segment.salt;
   const auto put = [&](std::uint64_t offset, std::uint64_t names, std::uint64_t with_salt) {
-    FrameHeader header = MakeFrameHeader(FrameKind::kWatermark, names, sizeof(FrameHeader), 2, x + 64, 0);
+    FrameHeader header =
+        MakeFrameHeader(FrameKind::kWatermark, names, sizeof(FrameHeader), 2, x + 64, 0);
     header.header_hash = HashOf(header, with_salt);
     segment.At<FrameHeader>(offset) = header;
     return Decide(AlignedBytes(segment.bytes())).row;

@@ -21,8 +21,7 @@ const char* CheckSegmentHeader(const SegmentHeader& header, bool* newer) {
     return "it was written by a newer version of the format";
   }
   if (header.first_position == 0 || header.first_position > kCountMax) return "its first position";
-  if (header.segment_bytes < kSegmentHeaderBytes ||
-      header.segment_bytes % kFrameAlignment != 0) {
+  if (header.segment_bytes < kSegmentHeaderBytes || header.segment_bytes % kFrameAlignment != 0) {
     return "its size is none that a segment has";
   }
   return nullptr;
@@ -52,8 +51,7 @@ absl::StatusOr<std::shared_ptr<const LogSegment>> LogSegment::Open(
   }
   DAYBOOK_ASSIGN_OR_RETURN(MappedFile map,
                            MappedFile::MapRead(file, std::min(size, header.segment_bytes)));
-  return std::shared_ptr<const LogSegment>(
-      new LogSegment(header, std::move(map), std::move(name)));
+  return std::shared_ptr<const LogSegment>(new LogSegment(header, std::move(map), std::move(name)));
 }
 
 const char* CheckRecordHeader(std::span<const std::byte> segment, std::uint64_t offset,

@@ -24,13 +24,14 @@ struct StoreIdentity {
   friend bool operator==(const StoreIdentity&, const StoreIdentity&) = default;
 };
 
-// Immutable and thread-safe. The bytes of an active segment change behind the mapping, but only beyond the frames that
-// have been published.
+// Immutable and thread-safe. The bytes of an active segment change behind the mapping, but only
+// beyond the frames that have been published.
 class LogSegment {
  public:
-  // Opens log/<first_position>.log of a store. kNotFound; kDataLoss where the header is damaged or the file is not of
-  // this store; kFailedPrecondition where the format is newer. A file that is shorter than its header says is
-  // opened as far as it goes: `bytes()` is then shorter than `header().segment_bytes`.
+  // Opens log/<first_position>.log of a store. kNotFound; kDataLoss where the header is damaged or
+  // the file is not of this store; kFailedPrecondition where the format is newer. A file that is
+  // shorter than its header says is opened as far as it goes: `bytes()` is then shorter than
+  // `header().segment_bytes`.
   static absl::StatusOr<std::shared_ptr<const LogSegment>> Open(
       const std::filesystem::path& store_directory, std::uint64_t first_position,
       const StoreIdentity& identity);
@@ -41,7 +42,8 @@ class LogSegment {
   // Relative to the store: "log/00000000000000000001.log".
   [[nodiscard]] const std::string& name() const { return name_; }
 
-  // The record header at `offset`, verified to be that of `position`. kDataLoss with file, offset and position.
+  // The record header at `offset`, verified to be that of `position`. kDataLoss with file, offset
+  // and position.
   absl::Status ReadHeader(std::uint64_t offset, Position position,
                           const RecordHeader** header) const;
   // The event at `offset`, header and body verified and decoded. kDataLoss as above.
@@ -57,13 +59,15 @@ class LogSegment {
   std::string name_;
 };
 
-// What is wrong with a segment header, or nullptr. `newer` is set where it is of a newer format, which is no damage.
+// What is wrong with a segment header, or nullptr. `newer` is set where it is of a newer format,
+// which is no damage.
 const char* CheckSegmentHeader(const SegmentHeader& header, bool* newer);
 
 // Fills the fields of `event` that come from the record header.
 void FillFromHeader(const RecordHeader& header, EventView* event);
 
-// What is wrong with the record at `offset` of `segment`, or nullptr; the header is returned where it is good.
+// What is wrong with the record at `offset` of `segment`, or nullptr; the header is returned where
+// it is good.
 const char* CheckRecordHeader(std::span<const std::byte> segment, std::uint64_t offset,
                               std::uint64_t salt, const RecordHeader** header);
 

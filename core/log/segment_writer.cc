@@ -83,8 +83,8 @@ absl::StatusOr<SegmentWriter> SegmentWriter::Open(const std::filesystem::path& s
                                                   const StoreIdentity& identity,
                                                   const LogTail& tail) {
   DAYBOOK_ASSIGN_OR_RETURN(
-      File file, File::OpenReadWrite(store_directory / "log" /
-                                     SegmentFileName(tail.segment.first_position)));
+      File file,
+      File::OpenReadWrite(store_directory / "log" / SegmentFileName(tail.segment.first_position)));
   return SegmentWriter(store_directory, identity, std::move(file), tail);
 }
 
@@ -138,10 +138,11 @@ absl::Status SegmentWriter::Seal() {
 absl::Status SegmentWriter::Activate(const SegmentPlan& plan, SpareMaker* spare) {
   DAYBOOK_CHECK(plan.first_position == tail_.next_position);
   DAYBOOK_RETURN_IF_ERROR(Seal());
-  // From here until the rename the segment is sealed and has no successor: the next opening makes one when it is needed.
+  // From here until the rename the segment is sealed and has no successor: the next opening makes
+  // one when it is needed.
   SegmentHeader header = MakeSegmentHeader(identity_, plan, &tail_);
-  // A segment without an event, too small for its first commit, gives its name and its place in the chain to the new one. Readers that have it
-  // mapped find its seal and open the name again.
+  // A segment without an event, too small for its first commit, gives its name and its place in the
+  // chain to the new one. Readers that have it mapped find its seal and open the name again.
   const bool replaces = plan.first_position == tail_.segment.first_position;
   if (replaces) {
     SegmentHeader old;
@@ -158,7 +159,8 @@ absl::Status SegmentWriter::Activate(const SegmentPlan& plan, SpareMaker* spare)
   const std::filesystem::path name = log / SegmentFileName(plan.first_position);
   DAYBOOK_RETURN_IF_ERROR(replaces ? Directory::Rename(spare->path(), name)
                                    : Directory::RenameNoReplace(spare->path(), name));
-  // Until the folder is synced a crash may bring back the old name; nothing has been acknowledged in this segment yet.
+  // Until the folder is synced a crash may bring back the old name; nothing has been acknowledged
+  // in this segment yet.
   DAYBOOK_RETURN_IF_ERROR(Directory::Sync(log));
   spare->Taken();
   DAYBOOK_ASSIGN_OR_RETURN(file_, File::OpenReadWrite(name));

@@ -35,7 +35,8 @@ struct LogTail {
   bool sealed = false;
 };
 
-// The size of the segment that follows one of `bytes`: 1, 4, 16, 64 MiB and so on, at most `bytes_max`.
+// The size of the segment that follows one of `bytes`: 1, 4, 16, 64 MiB and so on, at most
+// `bytes_max`.
 std::uint64_t NextSegmentBytes(std::uint64_t bytes, std::uint64_t bytes_max);
 // The smallest segment that holds one frame with a body of `body_bytes`, and its seal.
 std::uint64_t SegmentBytesFor(std::uint64_t body_bytes);
@@ -47,8 +48,8 @@ constexpr std::uint64_t FrameBytes(std::uint64_t body_bytes) {
 absl::StatusOr<LogTail> CreateFirstSegment(const std::filesystem::path& store_directory,
                                            const StoreIdentity& identity, std::uint64_t bytes);
 
-// Not thread-safe: the leader of a group commit has it. After an error of any method but the constructor the log's tail is not known, and
-// nothing may be written any more.
+// Not thread-safe: the leader of a group commit has it. After an error of any method but the
+// constructor the log's tail is not known, and nothing may be written any more.
 class SegmentWriter {
  public:
   static absl::StatusOr<SegmentWriter> Open(const std::filesystem::path& store_directory,
@@ -58,7 +59,8 @@ class SegmentWriter {
   // The bytes that are known to be on the device.
   [[nodiscard]] std::uint64_t durable_upto() const { return durable_upto_; }
 
-  // Appends a frame of the commits whose bytes are `pieces`. Not durable before Sync. If the process dies in here, recovery finds a torn tail.
+  // Appends a frame of the commits whose bytes are `pieces`. Not durable before Sync. If the
+  // process dies in here, recovery finds a torn tail.
   absl::Status WriteFrame(FrameKind kind, std::uint32_t commits, std::uint32_t events,
                           std::span<const std::span<const std::byte>> pieces);
   // Makes everything written durable. Never tried again after a failure.
@@ -67,8 +69,10 @@ class SegmentWriter {
   // Makes all durable and seals the segment; durable on return.
   absl::Status Seal();
 
-  // Goes on to the next segment, in the file that `spare` holds: seals this one if it is not, heads the spare, syncs both, renames the spare to
-  // the plan's name and syncs the folder. A segment without an event is replaced: its name is the plan's. What recovery finds after each step is in docs/format/recovery.md.
+  // Goes on to the next segment, in the file that `spare` holds: seals this one if it is not, heads
+  // the spare, syncs both, renames the spare to the plan's name and syncs the folder. A segment
+  // without an event is replaced: its name is the plan's. What recovery finds after each step is in
+  // docs/format/recovery.md.
   absl::Status Activate(const SegmentPlan& plan, SpareMaker* spare);
 
  private:

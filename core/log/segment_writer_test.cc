@@ -117,7 +117,8 @@ TEST_CASE("a frame promises what was synced before it, and no more") {
 TEST_CASE("a frame is the pieces one after another, padded with zeros") {
   TestLog log;
   const std::string_view texts[] = {"ab", "", "cde"};
-  const std::span<const std::byte> pieces[] = {AsBytes(texts[0]), AsBytes(texts[1]), AsBytes(texts[2])};
+  const std::span<const std::byte> pieces[] = {AsBytes(texts[0]), AsBytes(texts[1]),
+                                               AsBytes(texts[2])};
   REQUIRE_OK(log.writer().WriteFrame(FrameKind::kData, 1, 7, pieces));
   CHECK(log.tail().offset == kSegmentHeaderBytes + FrameBytes(5));
   CHECK(log.tail().next_position == 8);
@@ -178,7 +179,7 @@ TEST_CASE("activation seals the old segment, and the new one names its end") {
   while (first.Next() == Result::kFrame) {
   }
   CHECK(first.sealed());
-  const SegmentHeader& header = log.Open(3)->header();
+  const SegmentHeader header = log.Open(3)->header();
   CHECK(header.first_position == 3);
   CHECK(header.previous_first_position == 1);
   CHECK(header.previous_length == first.offset());
@@ -218,7 +219,8 @@ TEST_CASE("stopped while the seal is written, the segment goes on being the acti
   REQUIRE_OK(log.writer().Seal());
   for (std::uint64_t written = 0; written < sizeof(FrameHeader); ++written) {
     AlignedBytes segment = log.Segment();
-    const auto missing = segment.bytes().subspan(before.offset + written, sizeof(FrameHeader) - written);
+    const auto missing =
+        segment.bytes().subspan(before.offset + written, sizeof(FrameHeader) - written);
     std::fill(missing.begin(), missing.end(), std::byte{0});
     CAPTURE(written);
     CHECK(Decide(std::move(segment)).verdict ==
@@ -268,7 +270,8 @@ TEST_CASE("stopped before the rename, the spare has a header and is still no par
   CHECK(FirstPositionOf("spare") == 0);
 }
 
-TEST_CASE("stopped after the rename, there is a segment without a frame, and the log goes on in it") {
+TEST_CASE(
+    "stopped after the rename, there is a segment without a frame, and the log goes on in it") {
   TestLog log;
   SpareMaker spare(log.log());
   log.Write();
@@ -296,7 +299,8 @@ TEST_CASE("a segment of another store, of another name, or with a damaged header
     return LogSegment::Open(log.folder(), position, identity).status().code();
   };
   CHECK(open(1, kTestIdentity) == absl::StatusCode::kOk);
-  CHECK(open(1, {kTestIdentity.incarnation, kTestIdentity.incarnation}) == absl::StatusCode::kDataLoss);
+  CHECK(open(1, {kTestIdentity.incarnation, kTestIdentity.incarnation}) ==
+        absl::StatusCode::kDataLoss);
   CHECK(open(1, {kTestIdentity.store_id, kTestIdentity.store_id}) == absl::StatusCode::kDataLoss);
   CHECK(open(2, kTestIdentity) == absl::StatusCode::kNotFound);
   REQUIRE_OK(Directory::Rename(log.log() / SegmentFileName(1), log.log() / SegmentFileName(2)));
@@ -321,7 +325,8 @@ TEST_CASE("a segment of another store, of another name, or with a damaged header
   };
   CHECK(rehashed([](SegmentHeader& h) { h.compatible_flags = 1; }) == absl::StatusCode::kOk);
   CHECK(rehashed([](SegmentHeader& h) { ++h.format_minor; }) == absl::StatusCode::kOk);
-  CHECK(rehashed([](SegmentHeader& h) { ++h.format_major; }) == absl::StatusCode::kFailedPrecondition);
+  CHECK(rehashed([](SegmentHeader& h) { ++h.format_major; }) ==
+        absl::StatusCode::kFailedPrecondition);
   CHECK(rehashed([](SegmentHeader& h) { h.incompatible_flags = 1; }) ==
         absl::StatusCode::kFailedPrecondition);
   CHECK(rehashed([](SegmentHeader& h) { h.first_position = 0; }) == absl::StatusCode::kDataLoss);
@@ -341,8 +346,10 @@ TEST_CASE("an event is read only as what it is: at its place, of its position, w
     CHECK(event.position == Position(1));
     CHECK(event.version == Version(1));
     CHECK(segment->ReadEvent(kFirst, Position(2), &event).code() == absl::StatusCode::kDataLoss);
-    CHECK(segment->ReadEvent(kFirst + 4, Position(1), &event).code() == absl::StatusCode::kDataLoss);
-    CHECK(segment->ReadEvent(kFirst + 8, Position(1), &event).code() == absl::StatusCode::kDataLoss);
+    CHECK(segment->ReadEvent(kFirst + 4, Position(1), &event).code() ==
+          absl::StatusCode::kDataLoss);
+    CHECK(segment->ReadEvent(kFirst + 8, Position(1), &event).code() ==
+          absl::StatusCode::kDataLoss);
     CHECK(segment->ReadEvent(kSegmentBytesMin, Position(1), &event).code() ==
           absl::StatusCode::kDataLoss);
   }

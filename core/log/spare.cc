@@ -102,8 +102,8 @@ absl::Status SpareMaker::Make(std::uint64_t bytes) {
     // Gives the room back at once: others may need it more.
     const absl::Status removed = Directory::Remove(path());
     if (!removed.ok()) {
-      return absl::Status(status.code(), absl::StrCat(status.message(), "; and then ",
-                                                      removed.message()));
+      return absl::Status(status.code(),
+                          absl::StrCat(status.message(), "; and then ", removed.message()));
     }
   }
   return status;

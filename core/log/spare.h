@@ -1,5 +1,5 @@
-// Makes the next segment ahead of need: log/spare, zero-filled to its final size and synced, so that an append neither waits for
-// blocks nor finds the disk full in the middle of a commit.
+// Makes the next segment ahead of need: log/spare, zero-filled to its final size and synced, so
+// that an append neither waits for blocks nor finds the disk full in the middle of a commit.
 
 #ifndef DAYBOOK_LOG_SPARE_H_
 #define DAYBOOK_LOG_SPARE_H_
@@ -29,14 +29,17 @@ class SpareMaker {
   // The size of the spare that is ready and not yet claimed.
   [[nodiscard]] std::optional<std::uint64_t> ready() const;
 
-  // Waits until a spare of at least `bytes` is ready. One that is ready but smaller is thrown away. kResourceExhausted where the disk
-  // has no room: then nothing is left of the attempt, and a later call tries again.
+  // Waits until a spare of at least `bytes` is ready. One that is ready but smaller is thrown away.
+  // kResourceExhausted where the disk has no room: then nothing is left of the attempt, and a later
+  // call tries again.
   absl::Status WaitReady(std::uint64_t bytes);
 
-  // Claims the spare that is ready if it has at least `bytes`, and returns its size; otherwise nullopt. In one step with the look, since
-  // WaitReady in another thread throws a spare away that is too small for it. ready() says no until it was taken and another was made.
+  // Claims the spare that is ready if it has at least `bytes`, and returns its size; otherwise
+  // nullopt. In one step with the look, since WaitReady in another thread throws a spare away that
+  // is too small for it. ready() says no until it was taken and another was made.
   std::optional<std::uint64_t> Claim(std::uint64_t bytes);
-  // The claimed file. The caller writes its header, syncs it and renames log/spare away, then calls Taken().
+  // The claimed file. The caller writes its header, syncs it and renames log/spare away, then calls
+  // Taken().
   absl::StatusOr<File> Open();
   void Taken();
 

@@ -120,7 +120,8 @@ TEST_CASE("who needs a spare while another is claimed waits until it was taken")
   CHECK(spare.ready() == 32 * kKiB);
 }
 
-// A claim that came between a look and a remaking once got the file while zeros were written to it: what was put into it was lost.
+// A claim that came between a look and a remaking once got the file while zeros were written to it:
+// what was put into it was lost.
 TEST_CASE("what is written to a claimed spare stays, whatever others wait for") {
   TempFolder folder;
   SpareMaker spare(folder.path());

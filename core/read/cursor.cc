@@ -374,7 +374,8 @@ absl::StatusOr<bool> CursorMaker::MakeLookup() {
   return true;
 }
 
-// An event that is lost behind the last one that the stream is known to have may have been the stream's.
+// An event that is lost behind the last one that the stream is known to have may have been the
+// stream's.
 absl::Status CursorMaker::CheckNothingLost(std::uint64_t last_known) const {
   const SegmentList& segments = view_.segments();
   const std::uint64_t first = std::max(last_known, cursor_->range_.first);
@@ -416,7 +417,8 @@ absl::Status CursorMaker::MakeWalk() {
   return absl::OkStatus();
 }
 
-// Where what follows the visible events cannot be read, a read that would go on there does not end as if all were said.
+// Where what follows the visible events cannot be read, a read that would go on there does not end
+// as if all were said.
 void CursorMaker::SetEnd() {
   if (view_.incomplete().ok() || bound_.final || options_.to_position || options_.to_version ||
       options_.on_damage == OnDamage::kSkip) {

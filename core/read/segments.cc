@@ -122,17 +122,26 @@ void SegmentSet::Append(std::shared_ptr<const Segment> segment) {
 }
 
 absl::StatusOr<std::uint64_t> SegmentHeads::LastPosition(std::string_view stream) const {
+  return LastBetween(stream, 0, kCountMax);
+}
+
+absl::StatusOr<std::uint64_t> SegmentHeads::LastBetween(std::string_view stream,
+                                                        std::uint64_t after,
+                                                        std::uint64_t upto) const {
   const std::shared_ptr<const SegmentList> segments = segments_->snapshot();
   const std::uint64_t hash = StreamHash(stream);
   std::vector<std::uint32_t> locals;
   for (auto segment = segments->rbegin(); segment != segments->rend(); ++segment) {
+    if ((*segment)->first_position() > upto) continue;
     DAYBOOK_ASSIGN_OR_RETURN(const std::shared_ptr<const SegmentIndex> index, (*segment)->index());
+    if ((*segment)->first_position() + index->count() <= after + 1) break;
     locals.clear();
     index->FindHead(hash, &locals);
     // Behind a lost event an older one of the stream may look like a head too.
     std::sort(locals.begin(), locals.end(), std::greater<>());
     for (const std::uint32_t local : locals) {
       const std::uint64_t position = (*segment)->first_position() + local;
+      if (position <= after) continue;
       EventView event;
       DAYBOOK_RETURN_IF_ERROR(
           (*segment)->log()->ReadEvent(index->links()[local].offset(), Position(position), &event));

@@ -115,6 +115,12 @@ class SegmentHeads : public HeadSource {
   explicit SegmentHeads(const SegmentSet* segments) : segments_(segments) {}
   [[nodiscard]] absl::StatusOr<std::uint64_t> LastPosition(std::string_view stream) const override;
 
+  // The last event of the stream behind `after`, in segments that begin at or before `upto`; 0
+  // where there is none.
+  [[nodiscard]] absl::StatusOr<std::uint64_t> LastBetween(std::string_view stream,
+                                                          std::uint64_t after,
+                                                          std::uint64_t upto) const;
+
  private:
   const SegmentSet* segments_;
 };

@@ -32,8 +32,8 @@ class ReadView {
         set_(segments),
         segments_(segments->snapshot()) {}
 
-  // Why nothing beyond visible() can be seen although it is there (damage, a newer format); OK where all is
-  // seen. A read whose answer could go on there says so at its end.
+  // Why nothing beyond visible() can be seen although it is there (damage, a newer format); OK
+  // where all is seen. A read whose answer could go on there says so at its end.
   void set_incomplete(absl::Status why) { incomplete_ = std::move(why); }
   [[nodiscard]] const absl::Status& incomplete() const { return incomplete_; }
 

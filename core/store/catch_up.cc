@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/status.h"
+#include "store/verify_walk.h"
 
 namespace daybook {
 
@@ -12,36 +13,40 @@ absl::StatusOr<std::unique_ptr<ActiveIndex>> MakeActiveIndex(std::uint64_t first
   return ActiveIndex::Create(first_position, segment_bytes, kRecordBytesMin);
 }
 
+void CatchUp::Add(std::uint64_t offset, const RecordHeader& record, const EventView& event) {
+  index_->Add({.offset = offset,
+               .version = record.version,
+               .prev = record.prev,
+               .skip = record.skip,
+               .recorded_at = record.recorded_at,
+               .effective_at = event.effective_at().unix_nanoseconds(),
+               .stream = event.stream,
+               .stream_hash = StreamHash(event.stream),
+               .type = event.type,
+               .id = event.id},
+              event.tags);
+}
+
 absl::StatusOr<FrameScanner::Result> CatchUp::Advance(std::uint64_t limit, const Visit& visit) {
   FrameScanner::Result result = FrameScanner::Result::kFrame;
   while (result == FrameScanner::Result::kFrame && scanner_.next_position() <= limit) {
     result = scanner_.Next();
     if (result != FrameScanner::Result::kFrame) break;
     absl::Status status;
-    problem_ = WalkFrame(
-        *log_, scanner_.frame(), &recorded_at_,
-        [&](std::uint64_t offset, const RecordHeader& record, const EventView& event) {
-          index_->Add({.offset = offset,
-                       .version = record.version,
-                       .prev = record.prev,
-                       .skip = record.skip,
-                       .recorded_at = record.recorded_at,
-                       .effective_at = event.effective_at().unix_nanoseconds(),
-                       .stream = event.stream,
-                       .stream_hash = StreamHash(event.stream),
-                       .type = event.type,
-                       .id = event.id},
-                      event.tags);
-          if (visit && status.ok()) status = visit(record, event);
-        });
+    problem_ =
+        WalkFrame(*log_, scanner_.frame(), &recorded_at_,
+                  [&](std::uint64_t offset, const RecordHeader& record, const EventView& event) {
+                    Add(offset, record, event);
+                    if (visit && status.ok()) status = visit(record, event);
+                  });
     index_->Publish();
     DAYBOOK_RETURN_IF_ERROR(status);
     if (problem_ != nullptr) {
       // The frame's hash is right and its content is not: written so. Nothing in it can be trusted.
-      return DataLossAt({log_->name(), scanner_.frame_offset(),
-                         Position(scanner_.frame().first_position),
-                         Position(scanner_.next_position() - 1)},
-                        problem_);
+      return DataLossAt(
+          {log_->name(), scanner_.frame_offset(), Position(scanner_.frame().first_position),
+           Position(scanner_.next_position() - 1)},
+          problem_);
     }
   }
   if (result == FrameScanner::Result::kBad) problem_ = scanner_.problem();
@@ -50,13 +55,22 @@ absl::StatusOr<FrameScanner::Result> CatchUp::Advance(std::uint64_t limit, const
 
 absl::Status CatchUp::PassOver(std::uint64_t end) {
   const std::uint64_t from = index_->first_position() + index_->added();
-  const std::uint64_t to = scanner_.Resynchronise() ? scanner_.next_position() : end + 1;
-  const std::uint64_t upto = std::min(to, end + 1);
+  const std::uint64_t damaged_from = scanner_.offset();
+  const bool goes_on = scanner_.Resynchronise();
+  const std::uint64_t upto = goes_on ? std::min(scanner_.next_position(), end + 1) : end + 1;
   if (upto > from && upto - from > index_->capacity() - index_->added()) {
     return DataLossAt({log_->name(), scanner_.offset(), Position(from), Position(upto - 1)},
                       "the segment cannot hold as many events as its neighbours say");
   }
-  for (std::uint64_t position = from; position < upto; ++position) index_->AddLost();
+  const auto next = [this] { return index_->first_position() + index_->added(); };
+  // What is whole by its own hashes is not lost with the rest of its frame.
+  SalvageRecords(log_->bytes(), damaged_from, goes_on ? scanner_.offset() : log_->bytes().size(),
+                 {from, upto - 1}, log_->header().salt,
+                 [&](std::uint64_t offset, const RecordHeader& record, const EventView& event) {
+                   while (next() < record.position) index_->AddLost();
+                   Add(offset, record, event);
+                 });
+  while (next() < upto) index_->AddLost();
   index_->Publish();
   return absl::OkStatus();
 }
@@ -83,8 +97,8 @@ std::shared_ptr<Segment> MakeSealedSegment(std::shared_ptr<const LogSegment> log
   const std::uint64_t last = log->first_position() + sidecar->count() - 1;
   return std::make_shared<Segment>(
       std::move(log), std::move(sidecar),
-      [last, on_damage = std::move(on_damage)](const LogSegment& damaged)
-          -> absl::StatusOr<std::shared_ptr<const SegmentIndex>> {
+      [last, on_damage = std::move(on_damage)](
+          const LogSegment& damaged) -> absl::StatusOr<std::shared_ptr<const SegmentIndex>> {
         if (on_damage) on_damage(damaged);
         // The segment owns the log for as long as this runs.
         const std::shared_ptr<const LogSegment> borrowed(&damaged, [](const LogSegment*) {});

@@ -1,4 +1,5 @@
-// From the log to the index: the same steps at opening, in a reader process that follows a writer, and when a sidecar is rebuilt.
+// From the log to the index: the same steps at opening, in a reader process that follows a writer,
+// and when a sidecar is rebuilt.
 
 #ifndef DAYBOOK_STORE_CATCH_UP_H_
 #define DAYBOOK_STORE_CATCH_UP_H_
@@ -32,12 +33,13 @@ class CatchUp {
         scanner_(log_->bytes(), log_->header()),
         recorded_at_(recorded_at) {}
 
-  // Adds whole frames until one would begin beyond position `limit`, or none follows. The result is that of the last step: kFrame
-  // means that the limit was reached. A visitor's error ends it.
+  // Adds whole frames until one would begin beyond position `limit`, or none follows. The result is
+  // that of the last step: kFrame means that the limit was reached. A visitor's error ends it.
   absl::StatusOr<FrameScanner::Result> Advance(std::uint64_t limit, const Visit& visit = nullptr);
 
-  // Passes over what is damaged, as lost events, up to the next whole frame or to position `end`. kDataLoss where the segment cannot hold as many
-  // events as that would make.
+  // Passes over what is damaged, keeping the events in it that are whole and marking the others as
+  // lost, up to the next whole frame or to position `end`. kDataLoss where the segment cannot hold
+  // as many events as that would make.
   absl::Status PassOver(std::uint64_t end);
 
   [[nodiscard]] const FrameScanner& scanner() const { return scanner_; }
@@ -47,6 +49,8 @@ class CatchUp {
   [[nodiscard]] const char* problem() const { return problem_; }
 
  private:
+  void Add(std::uint64_t offset, const RecordHeader& record, const EventView& event);
+
   std::shared_ptr<const LogSegment> log_;
   ActiveIndex* index_;
   FrameScanner scanner_;
@@ -54,11 +58,13 @@ class CatchUp {
   const char* problem_ = nullptr;
 };
 
-// The index of a whole sealed segment with positions up to `last_position`; what is damaged in it is marked as lost.
+// The index of a whole sealed segment with positions up to `last_position`; what is damaged in it
+// is marked as lost.
 absl::StatusOr<std::shared_ptr<ActiveIndex>> RebuildIndex(
     const std::shared_ptr<const LogSegment>& log, std::uint64_t last_position);
 
-// A segment with a sidecar that is verified at its first use, and rebuilt in memory where it is damaged.
+// A segment with a sidecar that is verified at its first use, and rebuilt in memory where it is
+// damaged.
 std::shared_ptr<Segment> MakeSealedSegment(std::shared_ptr<const LogSegment> log,
                                            std::shared_ptr<const Sidecar> sidecar,
                                            std::function<void(const LogSegment&)> on_damage);

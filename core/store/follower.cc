@@ -14,8 +14,9 @@
 namespace daybook {
 namespace {
 
-// The last position that the log itself proves to be on the device: the events of the frames that a later promise, a watermark or a
-// seal covers. Where a promise behind a bad frame covers that frame, its first position: the read is to run into the damage.
+// The last position that the log itself proves to be on the device: the events of the frames that a
+// later promise, a watermark or a seal covers. Where a promise behind a bad frame covers that
+// frame, its first position: the read is to run into the damage.
 std::uint64_t ProvenPosition(const LogSegment& segment) {
   FrameScanner scanner(segment.bytes(), segment.header());
   std::vector<std::pair<std::uint64_t, std::uint64_t>> ends;  // of frames: offset, last position
@@ -68,8 +69,7 @@ std::uint64_t Follower::WakePosition() const {
 
 absl::Status Follower::OpenAll() {
   const StoreIdentity identity = IdentityOf(store_);
-  DAYBOOK_ASSIGN_OR_RETURN(const auto logs,
-                           OpenSegments(directory_, identity, true, &damage_));
+  DAYBOOK_ASSIGN_OR_RETURN(const auto logs, OpenSegments(directory_, identity, true, &damage_));
   if (logs.empty()) return damage_;
   if (!damage_.ok()) {
     damaged_.store(true, std::memory_order_release);
@@ -108,9 +108,8 @@ absl::Status Follower::OpenLast(const std::shared_ptr<const LogSegment>& log) {
   if (const auto end = FindSealedEnd(directory_, IdentityOf(store_), *log)) {
     return OpenSealed(log, end->tail.next_position - 1, end->sidecar->key());
   }
-  DAYBOOK_ASSIGN_OR_RETURN(
-      std::shared_ptr<ActiveIndex> index,
-      MakeActiveIndex(log->first_position(), log->header().segment_bytes));
+  DAYBOOK_ASSIGN_OR_RETURN(std::shared_ptr<ActiveIndex> index,
+                           MakeActiveIndex(log->first_position(), log->header().segment_bytes));
   catch_up_ = std::make_unique<CatchUp>(log, index.get(), INT64_MIN);
   last_ = std::make_shared<Segment>(log, std::shared_ptr<const SegmentIndex>(index));
   segments_.Append(last_);
@@ -139,8 +138,8 @@ absl::Status Follower::Follow(std::uint64_t limit) {
     if (!result.ok()) {
       damage_ = result.status();
     } else if (*result == FrameScanner::Result::kNewer) {
-      damage_ = absl::FailedPreconditionError(
-          absl::StrCat(catch_up_->log()->name(), " goes on in a newer format; use a newer Daybook"));
+      damage_ = absl::FailedPreconditionError(absl::StrCat(
+          catch_up_->log()->name(), " goes on in a newer format; use a newer Daybook"));
     } else if (*result == FrameScanner::Result::kSealed) {
       without_sidecar_.push_back(std::move(last_));
       catch_up_.reset();
@@ -162,9 +161,8 @@ absl::Status Follower::Follow(std::uint64_t limit) {
 absl::Status Follower::NextSegment() {
   DAYBOOK_ASSIGN_OR_RETURN(const auto log,
                            LogSegment::Open(directory_, next_position_, IdentityOf(store_)));
-  DAYBOOK_ASSIGN_OR_RETURN(
-      std::shared_ptr<ActiveIndex> index,
-      MakeActiveIndex(log->first_position(), log->header().segment_bytes));
+  DAYBOOK_ASSIGN_OR_RETURN(std::shared_ptr<ActiveIndex> index,
+                           MakeActiveIndex(log->first_position(), log->header().segment_bytes));
   catch_up_ = std::make_unique<CatchUp>(log, index.get(), INT64_MIN);
   last_ = std::make_shared<Segment>(log, std::shared_ptr<const SegmentIndex>(index));
   segments_.Append(last_);
@@ -227,8 +225,8 @@ absl::StatusOr<Position> Follower::WaitVisible(Position position,
     }
     const auto left = deadline - Clock::now();
     if (left <= Clock::duration::zero()) {
-      return absl::DeadlineExceededError(absl::StrCat("position ", position.value(),
-                                                      " did not come in time; the head is ", visible));
+      return absl::DeadlineExceededError(absl::StrCat(
+          "position ", position.value(), " did not come in time; the head is ", visible));
     }
     if (wake != nullptr) {
       wake->Wait(word, left);

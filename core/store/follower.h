@@ -1,4 +1,5 @@
-// Reads a store from a process that does not write it: with read rights only, up to what is durable, woken by the writer.
+// Reads a store from a process that does not write it: with read rights only, up to what is
+// durable, woken by the writer.
 
 #ifndef DAYBOOK_STORE_FOLLOWER_H_
 #define DAYBOOK_STORE_FOLLOWER_H_

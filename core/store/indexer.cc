@@ -111,7 +111,8 @@ absl::Status Indexer::WaitIdle() {
 }
 
 absl::Status Indexer::Index(const SealedSegment& sealed) {
-  // Dying anywhere here leaves no sidecar, or a whole one; and heads up to an earlier segment, which the next opening goes on from.
+  // Dying anywhere here leaves no sidecar, or a whole one; and heads up to an earlier segment,
+  // which the next opening goes on from.
   DAYBOOK_ASSIGN_OR_RETURN(std::shared_ptr<const Sidecar> sidecar,
                            WriteSidecar(directory_, sealed.key, *sealed.index));
   sealed.segment->ReplaceIndex(sidecar);
@@ -126,7 +127,8 @@ void Indexer::Run() {
     while (queue_.empty() && !closing_) changed_.Wait(mutex_);
     if (queue_.empty()) return;
     const SealedSegment sealed = queue_.front();
-    // Heads are applied in order of position: after a failure nothing more is, until the next opening.
+    // Heads are applied in order of position: after a failure nothing more is, until the next
+    // opening.
     if (failure_.ok()) {
       mutex_.Unlock();
       const absl::Status status = Index(sealed);

@@ -1,4 +1,5 @@
-// What is derived from sealed segments, made behind the appends: the sidecar of each, and the heads of its streams in LMDB.
+// What is derived from sealed segments, made behind the appends: the sidecar of each, and the heads
+// of its streams in LMDB.
 
 #ifndef DAYBOOK_STORE_INDEXER_H_
 #define DAYBOOK_STORE_INDEXER_H_
@@ -34,12 +35,14 @@ absl::StatusOr<std::shared_ptr<const Sidecar>> WriteSidecar(const std::filesyste
 absl::Status ApplyHeads(const LogSegment& log, const SegmentIndex& index, const SidecarKey& key,
                         HeadStore* heads);
 
-// Thread-safe. Has a thread of its own, `daybook-index`. A segment that cannot be indexed (a full disk) stays in memory and is taken up again at
-// the next opening: nothing that is read depends on it.
+// Thread-safe. Has a thread of its own, `daybook-index`. A segment that cannot be indexed (a full
+// disk) stays in memory and is taken up again at the next opening: nothing that is read depends on
+// it.
 class Indexer {
  public:
-  // `on_applied` is called with the position up to which heads are in the head store, each time it moves. `failure` is why heads of an earlier segment
-  // are not in it: then those of later ones may not be either.
+  // `on_applied` is called with the position up to which heads are in the head store, each time it
+  // moves. `failure` is why heads of an earlier segment are not in it: then those of later ones may
+  // not be either.
   Indexer(std::filesystem::path directory, HeadStore* heads,
           std::function<void(std::uint64_t)> on_applied, NoticeHandler on_notice,
           absl::Status failure);

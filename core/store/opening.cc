@@ -33,7 +33,8 @@ void Tell(const NoticeHandler& handler, Notice::Severity severity, std::string m
 }
 
 absl::StatusOr<std::vector<std::uint64_t>> ListSegments(const std::filesystem::path& directory) {
-  DAYBOOK_ASSIGN_OR_RETURN(const std::vector<std::string> names, Directory::List(directory / "log"));
+  DAYBOOK_ASSIGN_OR_RETURN(const std::vector<std::string> names,
+                           Directory::List(directory / "log"));
   std::vector<std::uint64_t> positions;
   for (const std::string& name : names) {
     if (const std::uint64_t position = FirstPositionOf(name)) positions.push_back(position);
@@ -91,8 +92,7 @@ std::shared_ptr<const Sidecar> OpenSidecar(const std::filesystem::path& director
 
 std::optional<SealedEnd> FindSealedEnd(const std::filesystem::path& directory,
                                        const StoreIdentity& identity, const LogSegment& segment) {
-  auto sidecar =
-      Sidecar::Open(directory / "log" / SidecarFileName(segment.first_position()));
+  auto sidecar = Sidecar::Open(directory / "log" / SidecarFileName(segment.first_position()));
   if (!sidecar.ok()) return std::nullopt;
   const SidecarKey key = (*sidecar)->key();
   if (key.store_id != identity.store_id || key.incarnation != identity.incarnation ||

@@ -1,5 +1,5 @@
-// Opening the log: which segments there are, how they hang together, and where the last one ends. Changes nothing on disk; what a
-// writer has to mend is done by recover.h.
+// Opening the log: which segments there are, how they hang together, and where the last one ends.
+// Changes nothing on disk; what a writer has to mend is done by recover.h.
 
 #ifndef DAYBOOK_STORE_OPENING_H_
 #define DAYBOOK_STORE_OPENING_H_
@@ -23,21 +23,25 @@ namespace daybook {
 // The first positions of the segments in log/, ascending.
 absl::StatusOr<std::vector<std::uint64_t>> ListSegments(const std::filesystem::path& directory);
 
-// Opens every segment and checks that each names its predecessor. kDataLoss names the segment that is missing, damaged or foreign; with
-// `upto_damage` (readers) what comes before it is returned instead, and the damage in `*damage`.
+// Opens every segment and checks that each names its predecessor. kDataLoss names the segment that
+// is missing, damaged or foreign; with `upto_damage` (readers) what comes before it is returned
+// instead, and the damage in `*damage`.
 absl::StatusOr<std::vector<std::shared_ptr<const LogSegment>>> OpenSegments(
     const std::filesystem::path& directory, const StoreIdentity& identity, bool upto_damage,
     absl::Status* damage);
 
-// What the sidecar of a segment must say. `successor` is the next segment, whose header names the last frame.
+// What the sidecar of a segment must say. `successor` is the next segment, whose header names the
+// last frame.
 SidecarKey KeyFor(const StoreIdentity& identity, const LogSegment& segment,
                   const LogSegment& successor);
 
-// The sidecar of a segment if there is one and its header is good and fits `key`; nullptr otherwise, with why in `*why` (empty: there is none).
+// The sidecar of a segment if there is one and its header is good and fits `key`; nullptr
+// otherwise, with why in `*why` (empty: there is none).
 std::shared_ptr<const Sidecar> OpenSidecar(const std::filesystem::path& directory,
                                            const SidecarKey& key, std::string* why);
 
-// The end of the last segment where its sidecar and its seal prove that it is sealed, so that it need not be scanned.
+// The end of the last segment where its sidecar and its seal prove that it is sealed, so that it
+// need not be scanned.
 struct SealedEnd {
   LogTail tail;
   std::int64_t last_recorded_at = 0;

@@ -117,7 +117,8 @@ absl::StatusOr<StoreStats> Reader::Stats() const {
   stats.events = view.visible();
   stats.position = Position(view.durable());
   DAYBOOK_ASSIGN_OR_RETURN(stats.streams, CountStreams(view));
-  DAYBOOK_ASSIGN_OR_RETURN(const std::vector<std::string> names, Directory::List(directory / "log"));
+  DAYBOOK_ASSIGN_OR_RETURN(const std::vector<std::string> names,
+                           Directory::List(directory / "log"));
   for (const std::string& name : names) {
     const bool is_sidecar = name.ends_with(".idx");
     if (!is_sidecar && FirstPositionOf(name) == 0) continue;

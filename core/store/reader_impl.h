@@ -1,4 +1,5 @@
-// What stands behind a Reader: in the writer's process the writer itself, in others a follower of the log.
+// What stands behind a Reader: in the writer's process the writer itself, in others a follower of
+// the log.
 
 #ifndef DAYBOOK_STORE_READER_IMPL_H_
 #define DAYBOOK_STORE_READER_IMPL_H_
@@ -24,7 +25,8 @@ class Reader::Impl {
   Impl(const Impl&) = delete;
   Impl& operator=(const Impl&) = delete;
 
-  // What a read works on. kFailedPrecondition where there is nothing to be read any more (a forked child).
+  // What a read works on. kFailedPrecondition where there is nothing to be read any more (a forked
+  // child).
   virtual absl::StatusOr<ReadView> View() = 0;
   [[nodiscard]] virtual Position visible() = 0;
   [[nodiscard]] virtual Position durable() = 0;

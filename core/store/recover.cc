@@ -12,7 +12,8 @@
 namespace daybook {
 namespace {
 
-// Writes zeros over the bytes in [begin, end) that are not, piece by piece: blocks that are zero already are not touched.
+// Writes zeros over the bytes in [begin, end) that are not, piece by piece: blocks that are zero
+// already are not touched.
 absl::Status ZeroWhatIsNot(std::span<const std::byte> segment, std::uint64_t begin,
                            std::uint64_t end, File* file) {
   static constexpr std::array<std::byte, 4096> kZeros{};
@@ -27,7 +28,8 @@ absl::Status ZeroWhatIsNot(std::span<const std::byte> segment, std::uint64_t beg
   return absl::OkStatus();
 }
 
-// Writes bytes over themselves: after a failed sync the page cache may show what the device never got.
+// Writes bytes over themselves: after a failed sync the page cache may show what the device never
+// got.
 absl::Status RewriteInPlace(std::uint64_t begin, std::uint64_t end, File* file) {
   std::vector<std::byte> buffer(std::min<std::uint64_t>(end - std::min(begin, end), 1 << 20));
   for (std::uint64_t at = begin; at < end; at += buffer.size()) {
@@ -41,8 +43,8 @@ absl::Status RewriteInPlace(std::uint64_t begin, std::uint64_t end, File* file) 
 absl::Status Refuse(const LogSegment& segment, const FrameScanner& scanner, const Witness& witness,
                     const TailDecision& decision) {
   const std::uint64_t first = scanner.next_position();
-  std::string what = absl::StrCat("the log is damaged here and is not cut short: ",
-                                  Describe(decision.row));
+  std::string what =
+      absl::StrCat("the log is damaged here and is not cut short: ", Describe(decision.row));
   if (decision.row == TailRow::kWitness) {
     absl::StrAppend(&what, " (", witness.who, " has seen position ", witness.position,
                     ", the log ends at ", first - 1, ")");

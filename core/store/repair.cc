@@ -174,7 +174,7 @@ absl::Status Repairer::RewriteSidecars(const std::set<std::uint64_t>& first_posi
                          const EventView& event) {
     if (wanted) sidecars.Add(offset, record, event);
   };
-  visitor.on_lost = [&](PositionRange lost) {
+  visitor.on_lost = [&](PositionSpan lost) {
     if (wanted) sidecars.Lose(lost);
   };
   visitor.on_segment_end = [&](const LogFile& file, const SegmentEnd& end) {

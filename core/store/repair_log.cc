@@ -292,8 +292,7 @@ std::uint64_t LogRepair::LargestClaim(std::size_t index, std::uint64_t from) con
   const auto see = [&](std::uint64_t, const RecordHeader& record, const EventView&) {
     largest = record.position;
   };
-  const PositionRange all{file.first_position,
-                          file.first_position + EventsThatFit(file.file_bytes)};
+  const PositionSpan all{file.first_position, file.first_position + EventsThatFit(file.file_bytes)};
   if (file.log) {
     SalvageRecords(file.log->bytes(), from, file.log->bytes().size(), all, file.log->header().salt,
                    see);

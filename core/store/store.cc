@@ -1,11 +1,12 @@
 // The methods of Store: opening, creating, and appending.
 
+#include "daybook/store.h"
+
 #include <algorithm>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "base/status.h"
-#include "daybook/store.h"
 #include "io/directory.h"
 #include "io/mapped_file.h"
 #include "log/segment_writer.h"
@@ -17,8 +18,8 @@ namespace daybook {
 namespace {
 
 absl::Status CheckOptions(const StoreOptions& options) {
-  if (options.segment_bytes_max < kSegmentBytesMin || options.segment_bytes_max > kSegmentBytesMax ||
-      options.segment_bytes_max % 4096 != 0) {
+  if (options.segment_bytes_max < kSegmentBytesMin ||
+      options.segment_bytes_max > kSegmentBytesMax || options.segment_bytes_max % 4096 != 0) {
     return absl::InvalidArgumentError(
         absl::StrCat("segment_bytes_max is ", options.segment_bytes_max,
                      "; it must be a multiple of 4096 from 16 KiB to 4 GiB"));
@@ -29,14 +30,16 @@ absl::Status CheckOptions(const StoreOptions& options) {
   return absl::OkStatus();
 }
 
-// Whether the folder holds nothing, or only what a creation leaves that was cut off before STORE was written: no event can be in it.
+// Whether the folder holds nothing, or only what a creation leaves that was cut off before STORE
+// was written: no event can be in it.
 absl::StatusOr<bool> IsFresh(const std::filesystem::path& directory) {
   DAYBOOK_ASSIGN_OR_RETURN(const std::vector<std::string> names, Directory::List(directory));
   for (const std::string& name : names) {
     if (name != "LOCK" && name != "log" && name != "STORE.tmp") return false;
   }
   if (!Directory::Exists(directory / "log")) return true;
-  DAYBOOK_ASSIGN_OR_RETURN(const std::vector<std::string> files, Directory::List(directory / "log"));
+  DAYBOOK_ASSIGN_OR_RETURN(const std::vector<std::string> files,
+                           Directory::List(directory / "log"));
   for (const std::string& name : files) {
     if (name == "spare") continue;
     if (name != SegmentFileName(1)) return false;
@@ -52,7 +55,8 @@ absl::StatusOr<bool> IsFresh(const std::filesystem::path& directory) {
   return true;
 }
 
-// Creates a store in a fresh folder. STORE comes last: until it is there, there is no store, and the next attempt begins anew.
+// Creates a store in a fresh folder. STORE comes last: until it is there, there is no store, and
+// the next attempt begins anew.
 absl::StatusOr<StoreHeader> Create(const std::filesystem::path& directory,
                                    const StoreOptions& options) {
   DAYBOOK_RETURN_IF_ERROR(Directory::Create(directory / "log"));
@@ -123,7 +127,8 @@ absl::StatusOr<std::unique_ptr<Store>> Store::Open(const std::filesystem::path& 
   DAYBOOK_ASSIGN_OR_RETURN(const bool network, Directory::IsNetworkFileSystem(directory));
   if (network && !options.accept_network_file_system) {
     return absl::FailedPreconditionError(
-        absl::StrCat(directory.string(), " is on a network file system, whose locks and syncs are not "
+        absl::StrCat(directory.string(),
+                     " is on a network file system, whose locks and syncs are not "
                      "to be trusted; use a local one, or open with accept_network_file_system"));
   }
   DAYBOOK_ASSIGN_OR_RETURN(File lock, TakeLock(directory));

@@ -153,8 +153,7 @@ TEST_CASE("a conflict says stream, expected and actual") {
     CHECK(found->actual == Version(2));
     CHECK(found->matched == Position(0));
   }
-  const auto missing =
-      store->Append("b", ExpectedVersion::StreamExists(), {EventOf("x")}).status();
+  const auto missing = store->Append("b", ExpectedVersion::StreamExists(), {EventOf("x")}).status();
   REQUIRE(ConflictOf(missing).has_value());
   CHECK(ConflictOf(missing)->actual == Version(0));
 
@@ -278,8 +277,7 @@ TEST_CASE("a retry of an append that is on its way is a duplicate of it") {
       const auto placed = store->AppendAsync(std::move(first));
       REQUIRE_OK(placed);
       CHECK(!placed->duplicate);
-      const auto again =
-          n % 2 ? store->Append(second) : store->AppendAsync(std::move(second));
+      const auto again = n % 2 ? store->Append(second) : store->AppendAsync(std::move(second));
       REQUIRE_OK(again);
       CHECK(again->duplicate);
       CHECK(again->last_position == placed->last_position);
@@ -361,8 +359,9 @@ TEST_CASE("a buffered store is synced at its interval and at its close") {
 
 TEST_CASE("an append cannot ask for less than the store gives") {
   const Opened store;
-  CHECK(absl::IsInvalidArgument(store->Append("a", ExpectedVersion::Any(), {EventOf("1")},
-                                              {.durability = Durability::kBuffered})
+  CHECK(absl::IsInvalidArgument(store
+                                    ->Append("a", ExpectedVersion::Any(), {EventOf("1")},
+                                             {.durability = Durability::kBuffered})
                                     .status()));
   CHECK(store->visible() == Position(0));
 }

@@ -1,5 +1,5 @@
-// Many threads on one store: no increment is lost, none counts twice, and readers see whole histories
-// meanwhile.
+// Many threads on one store: no increment is lost, none counts twice, and readers see whole
+// histories meanwhile.
 
 #include <algorithm>
 #include <atomic>
@@ -60,17 +60,15 @@ void Scan(const Reader* reader, const std::atomic<bool>* done, std::atomic<int>*
     std::uint64_t position = 0;
     std::map<std::string, std::uint64_t> versions;
     auto cursor = reader->Read({});
-    const absl::Status status =
-        cursor.ok() ? cursor->ForEach([&](const EventView& event) {
-          const std::uint64_t version = ++versions[std::string(event.stream)];
-          if (event.position.value() != ++position || event.version.value() != version ||
-              AsText(event.data).substr(0, AsText(event.data).find(' ')) !=
-                  std::to_string(version)) {
-            ++*wrong;
-          }
-          return absl::OkStatus();
-        })
-                    : cursor.status();
+    const absl::Status status = cursor.ok() ? cursor->ForEach([&](const EventView& event) {
+      const std::uint64_t version = ++versions[std::string(event.stream)];
+      if (event.position.value() != ++position || event.version.value() != version ||
+          AsText(event.data).substr(0, AsText(event.data).find(' ')) != std::to_string(version)) {
+        ++*wrong;
+      }
+      return absl::OkStatus();
+    })
+                                            : cursor.status();
     if (!status.ok()) ++*wrong;
     const auto stream = reader->Read({.stream = Stream(1), .direction = Direction::kBackwards});
     if (!stream.ok()) ++*wrong;
@@ -209,7 +207,8 @@ TEST_CASE("the same commit from many threads is appended once") {
       threads.emplace_back([&] {
         NewEvent event = EventOf("once");
         event.id = id;
-        const auto result = (*store)->Append("a", ExpectedVersion::Exactly(Version(round)), {event});
+        const auto result =
+            (*store)->Append("a", ExpectedVersion::Exactly(Version(round)), {event});
         if (result.ok() && result->last_position == Position(round + 1)) {
           ++(result->duplicate ? again : first);
         }

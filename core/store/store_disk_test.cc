@@ -1,6 +1,8 @@
-// A disk that is full: nothing acknowledged is lost, and the store goes on when there is room again.
+// A disk that is full: nothing acknowledged is lost, and the store goes on when there is room
+// again.
 //
-// The disk is a small tmpfs in a mount namespace of a child process, so that nothing is left behind.
+// The disk is a small tmpfs in a mount namespace of a child process, so that nothing is left
+// behind.
 
 #include <fcntl.h>
 #include <sched.h>

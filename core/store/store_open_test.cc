@@ -27,8 +27,7 @@ constexpr std::int64_t kHour = std::int64_t{3600} * 1'000'000'000;
 TEST_CASE("a store is created, closed and opened again") {
   TempFolder folder;
   const fs::path path = folder / "store";
-  CHECK(absl::IsNotFound(
-      Store::Open(path, {.create = StoreOptions::Create::kNever}).status()));
+  CHECK(absl::IsNotFound(Store::Open(path, {.create = StoreOptions::Create::kNever}).status()));
   CHECK(!fs::exists(path));
   CHECK(absl::IsNotFound(Reader::Open(path, {}).status()));
   std::string id;
@@ -53,8 +52,8 @@ TEST_CASE("a store is created, closed and opened again") {
 
 TEST_CASE("options that make no sense are refused") {
   TempFolder folder;
-  for (const std::uint64_t bytes : {std::uint64_t{0}, std::uint64_t{8192}, std::uint64_t{20000},
-                                    std::uint64_t{8} << 30}) {
+  for (const std::uint64_t bytes :
+       {std::uint64_t{0}, std::uint64_t{8192}, std::uint64_t{20000}, std::uint64_t{8} << 30}) {
     StoreOptions options;
     options.segment_bytes_max = bytes;
     CHECK(absl::IsInvalidArgument(Store::Open(folder / "store", options).status()));

@@ -97,7 +97,7 @@ absl::Status Walk(const VerifyOptions& options, HeadsCheck* heads, SidecarCheck*
                            const RecordHeader& record, const EventView& event) {
       events.OnEvent(segment, offset, record, event);
     };
-    visitor.on_lost = [&](PositionRange lost) { events.OnLost(lost); };
+    visitor.on_lost = [&](PositionSpan lost) { events.OnLost(lost); };
     visitor.on_segment_end = [&](const LogFile& file, const SegmentEnd& end) {
       if (sidecars != nullptr) sidecars->EndSegment(file, end);
     };

@@ -27,7 +27,7 @@ inline constexpr std::string_view kLossAcceptedType = "LossAccepted";
 struct AcceptedLoss {
   std::string file;
   std::uint64_t offset = 0;
-  PositionRange positions;
+  PositionSpan positions;
   std::uint64_t recorded_position = 0;  // of the event that says so
 };
 std::string ToJson(const AcceptedLoss& loss, std::string_view reason);

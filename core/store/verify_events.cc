@@ -52,7 +52,7 @@ void EventsCheck::CheckBody(const LogSegment& segment, std::uint64_t offset,
 bool EventsCheck::IsLost(std::uint64_t position) const {
   const auto behind =
       std::upper_bound(lost_.begin(), lost_.end(), position,
-                       [](std::uint64_t p, const PositionRange& range) { return p < range.first; });
+                       [](std::uint64_t p, const PositionSpan& range) { return p < range.first; });
   return behind != lost_.begin() && position <= behind[-1].last;
 }
 
@@ -103,7 +103,7 @@ void EventsCheck::OnEvent(const LogSegment& segment, std::uint64_t offset,
   if (sidecars_ != nullptr) sidecars_->Add(offset, record, event);
 }
 
-void EventsCheck::OnLost(PositionRange positions) {
+void EventsCheck::OnLost(PositionSpan positions) {
   if (heads_ != nullptr && !heads_checked_ && positions.first > heads_->applied()) {
     heads_->Check(streams_, !lost_.empty());
     heads_checked_ = true;

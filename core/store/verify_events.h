@@ -75,7 +75,7 @@ class SidecarCheck {
 
   void BeginSegment(const LogFile& file);
   void Add(std::uint64_t offset, const RecordHeader& record, const EventView& event);
-  void Lose(PositionRange positions);
+  void Lose(PositionSpan positions);
   void EndSegment(const LogFile& file, const SegmentEnd& end);
 
  private:
@@ -106,7 +106,7 @@ class EventsCheck {
 
   void OnEvent(const LogSegment& segment, std::uint64_t offset, const RecordHeader& record,
                const EventView& event);
-  void OnLost(PositionRange positions);
+  void OnLost(PositionSpan positions);
   void Finish();
 
  private:
@@ -119,7 +119,7 @@ class EventsCheck {
   SidecarCheck* const sidecars_;
   StoreCheck* const check_;
   StreamStates streams_;
-  std::vector<PositionRange> lost_;  // ascending
+  std::vector<PositionSpan> lost_;  // ascending
   bool heads_checked_ = false;
 };
 

@@ -166,7 +166,7 @@ void SidecarCheck::Add(std::uint64_t offset, const RecordHeader& record, const E
               event.tags);
 }
 
-void SidecarCheck::Lose(PositionRange positions) { FillUpTo(positions.last + 1); }
+void SidecarCheck::Lose(PositionSpan positions) { FillUpTo(positions.last + 1); }
 
 void SidecarCheck::EndSegment(const LogFile& file, const SegmentEnd& end) {
   if (index_ == nullptr) return;

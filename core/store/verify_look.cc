@@ -37,7 +37,7 @@ absl::StatusOr<LogFile> OpenFile(const std::filesystem::path& directory,
 
 std::uint64_t DamagedRange::lost_count() const {
   std::uint64_t count = 0;
-  for (const PositionRange& range : lost) count += range.count();
+  for (const PositionSpan& range : lost) count += range.count();
   return count;
 }
 
@@ -52,7 +52,7 @@ bool IsAllZero(std::span<const std::byte> bytes) {
 }
 
 void SalvageRecords(std::span<const std::byte> segment, std::uint64_t begin, std::uint64_t end,
-                    PositionRange positions, std::optional<std::uint64_t> salt,
+                    PositionSpan positions, std::optional<std::uint64_t> salt,
                     const RecordVisit& visit) {
   std::uint64_t next = positions.first;
   for (std::uint64_t at = RoundUp(begin, 8); at + sizeof(RecordHeader) <= end;) {

@@ -21,7 +21,7 @@
 namespace daybook {
 
 // Positions from `first` to `last`, both included; first 0: none.
-struct PositionRange {
+struct PositionSpan {
   std::uint64_t first = 0;
   std::uint64_t last = 0;
   [[nodiscard]] std::uint64_t count() const { return first == 0 ? 0 : last - first + 1; }
@@ -45,10 +45,10 @@ struct DamagedRange {
   std::uint64_t offset = 0;  // where the range begins
   std::uint64_t length = 0;  // and how long it is
   std::uint64_t named =
-      0;  // the offset to be told: of the first damaged record where that is known
-  PositionRange positions;          // that the range touches
-  std::vector<PositionRange> lost;  // of them, those that cannot be read by their own hashes
-  std::string problem;              // what is wrong with it
+      0;                   // the offset to be told: of the first damaged record where that is known
+  PositionSpan positions;  // that the range touches
+  std::vector<PositionSpan> lost;  // of them, those that cannot be read by their own hashes
+  std::string problem;             // what is wrong with it
   // The chain around it: what the frame before it has as its hash, and what the one behind it
   // names. 0: not known.
   std::uint64_t hash_before = 0;
@@ -92,7 +92,7 @@ struct WalkVisitor {
   std::function<void(const LogSegment&, std::uint64_t offset, const RecordHeader&,
                      const EventView&)>
       on_event;
-  std::function<void(PositionRange)> on_lost;
+  std::function<void(PositionSpan)> on_lost;
   std::function<void(const LogFile&, const struct SegmentEnd&)> on_segment_end;
   std::function<void(std::uint64_t bytes)> on_progress;  // bytes walked since the last call
 };
@@ -124,7 +124,7 @@ absl::StatusOr<WalkResult> WalkLog(const LogPicture& picture, const WalkVisitor&
 using RecordVisit =
     std::function<void(std::uint64_t offset, const RecordHeader&, const EventView&)>;
 void SalvageRecords(std::span<const std::byte> segment, std::uint64_t begin, std::uint64_t end,
-                    PositionRange positions, std::optional<std::uint64_t> salt,
+                    PositionSpan positions, std::optional<std::uint64_t> salt,
                     const RecordVisit& visit);
 
 bool IsAllZero(std::span<const std::byte> bytes);

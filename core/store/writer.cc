@@ -6,18 +6,19 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "base/thread.h"
 #include "base/status.h"
+#include "base/thread.h"
 #include "io/directory.h"
 #include "store/opening.h"
 #include "store/store_file.h"
+#include "store/verify_lmdb.h"
 
 namespace daybook {
 namespace {
 
 Timestamp SystemClock() {
-  return Timestamp(std::chrono::time_point_cast<std::chrono::nanoseconds>(
-      std::chrono::system_clock::now()));
+  return Timestamp(
+      std::chrono::time_point_cast<std::chrono::nanoseconds>(std::chrono::system_clock::now()));
 }
 
 constexpr std::int64_t kClockBehindMax = std::int64_t{24} * 3600 * 1'000'000'000;
@@ -71,6 +72,13 @@ absl::Status WriterImpl::OpenHeadStore() {
   identity.store_id = identity_.store_id;
   identity.incarnation = identity_.incarnation;
   bool discarded = false;
+  // LMDB believes its pages: damaged ones could end the process.
+  const std::filesystem::path index = directory_ / "index";
+  if (const auto snapshot = LmdbSnapshot::Open(index);
+      !snapshot.ok() ? absl::IsDataLoss(snapshot.status()) : !snapshot->CheckPages().ok()) {
+    Tell(on_notice_, Notice::Severity::kWarning, "index/ is damaged; it is rebuilt from the log");
+    DAYBOOK_RETURN_IF_ERROR(HeadStore::Discard(index));
+  }
   DAYBOOK_ASSIGN_OR_RETURN(head_store_,
                            HeadStore::Open(directory_ / "index", identity, &discarded));
   if (discarded) {
@@ -112,8 +120,8 @@ absl::Status WriterImpl::OpenSealedSegments() {
     if (!why.empty()) {
       Tell(on_notice_, Notice::Severity::kWarning, absl::StrCat(why, "; it is rebuilt"));
     }
-    DAYBOOK_RETURN_IF_ERROR(OpenSealed(logs_[i], std::move(sidecar), key,
-                                       logs_[i + 1]->first_position() - 1));
+    DAYBOOK_RETURN_IF_ERROR(
+        OpenSealed(logs_[i], std::move(sidecar), key, logs_[i + 1]->first_position() - 1));
   }
   return absl::OkStatus();
 }
@@ -156,10 +164,7 @@ absl::Status WriterImpl::OpenLastSegment() {
   const std::shared_ptr<const LogSegment>& log = logs_.back();
   if (logs_.size() > 1) {
     // The time goes on from the segment before, also where this one holds nothing yet.
-    DAYBOOK_ASSIGN_OR_RETURN(const ReadView view, ViewAt(log->first_position() - 1));
-    const RecordHeader* header = nullptr;
-    const absl::Status read = view.ReadHeader(log->first_position() - 1, &header);
-    if (read.ok()) last_recorded_at_ = header->recorded_at;
+    DAYBOOK_ASSIGN_OR_RETURN(last_recorded_at_, LastTimeBefore(log->first_position()));
   }
   const std::optional<SealedEnd> end = FindSealedEnd(directory_, identity_, *log);
   if (!end) return ScanLastSegment(log);
@@ -181,8 +186,8 @@ absl::Status WriterImpl::ScanLastSegment(const std::shared_ptr<const LogSegment>
   const auto link = [this](const RecordHeader& record, const EventView& event) {
     return LinkEvent(record, event);
   };
-  // A sealed segment whose sidecar is gone may have its heads in the table already. Then the links are looked at after the scan, with heads
-  // as they were before the segment.
+  // A sealed segment whose sidecar is gone may have its heads in the table already. Then the links
+  // are looked at after the scan, with heads as they were before the segment.
   const bool applied = head_store_->applied_position() >= log->first_position();
   DAYBOOK_ASSIGN_OR_RETURN(const FrameScanner::Result result,
                            catch_up.Advance(kCountMax, applied ? CatchUp::Visit() : link));
@@ -234,12 +239,23 @@ absl::Status WriterImpl::LinkEvents(const LogSegment& log, const SegmentIndex& i
   return absl::OkStatus();
 }
 
+absl::StatusOr<std::int64_t> WriterImpl::LastTimeBefore(std::uint64_t position) const {
+  DAYBOOK_ASSIGN_OR_RETURN(const ReadView view, ViewAt(position - 1));
+  for (std::uint64_t at = position - 1; at > 0; --at) {
+    const RecordHeader* header = nullptr;
+    const absl::Status read = view.ReadHeader(at, &header);
+    if (read.ok()) return header->recorded_at;
+    if (!absl::IsDataLoss(read)) return read;
+  }
+  return INT64_MIN;
+}
+
 absl::Status WriterImpl::CheckClock() const {
   const std::int64_t now = (options_.clock ? options_.clock() : SystemClock()).unix_nanoseconds();
   if (last_recorded_at_ <= now) return absl::OkStatus();
-  const std::string behind = absl::StrCat(
-      "the clock says ", Timestamp(now).ToString(), ", but the last event was recorded at ",
-      Timestamp(last_recorded_at_).ToString());
+  const std::string behind = absl::StrCat("the clock says ", Timestamp(now).ToString(),
+                                          ", but the last event was recorded at ",
+                                          Timestamp(last_recorded_at_).ToString());
   if (last_recorded_at_ - now > kClockBehindMax && !options_.accept_clock_behind) {
     return absl::FailedPreconditionError(
         absl::StrCat(behind, "; set the clock, or open with accept_clock_behind"));
@@ -257,11 +273,10 @@ absl::Status WriterImpl::Start() {
       [this](std::uint64_t applied) { heads_.Evict(applied, options_.cached_heads_max); },
       on_notice_, not_indexed_);
   std::random_device random;
-  DAYBOOK_ASSIGN_OR_RETURN(
-      WakeWriter wake,
-      WakeWriter::Create(directory_ / "WAKE", identity_.store_id,
-                         std::uint64_t{random()} << 32 | random(),
-                         Position(tail_.next_position - 1)));
+  DAYBOOK_ASSIGN_OR_RETURN(WakeWriter wake,
+                           WakeWriter::Create(directory_ / "WAKE", identity_.store_id,
+                                              std::uint64_t{random()} << 32 | random(),
+                                              Position(tail_.next_position - 1)));
   wake_.emplace(std::move(wake));
   DAYBOOK_ASSIGN_OR_RETURN(SegmentWriter log, SegmentWriter::Open(directory_, identity_, tail_));
   Sequencer::Config sequencer;
@@ -276,19 +291,43 @@ absl::Status WriterImpl::Start() {
                                            static_cast<LogObserver*>(this));
   appender_ = std::make_unique<Appender>(options_.durability, &heads_,
                                          static_cast<const History*>(this), commits_.get());
-  // A last segment that was sealed without a sidecar: it is indexed now, as if it had been sealed just now.
+  // A last segment that was sealed without a sidecar: it is indexed now, as if it had been sealed
+  // just now.
   if (tail_.sealed && active_ != nullptr) OnSealed(tail_);
   logs_.clear();
   return absl::OkStatus();
 }
 
+absl::StatusOr<SpineNode> WriterImpl::SealedHead(std::string_view stream) const {
+  // LMDB is asked first, and not believed: its event must be there and be the stream's, and no
+  // later segment may have another. What a segment does not have its filter says in a few
+  // nanoseconds.
+  const absl::StatusOr<std::optional<HeadRecord>> found = head_store_->Find(stream);
+  const HeadRecord hint = found.ok() ? found->value_or(HeadRecord{}) : HeadRecord{};
+  const std::uint64_t applied = head_store_->applied_position();
+  DAYBOOK_ASSIGN_OR_RETURN(const std::uint64_t newer,
+                           segment_heads_.LastBetween(stream, hint.position, applied));
+  const std::uint64_t position = newer != 0 ? newer : hint.position;
+  if (position == 0) return SpineNode{};
+  DAYBOOK_ASSIGN_OR_RETURN(const ReadView view, ViewAt(position));
+  EventView event;
+  const absl::Status read = view.ReadEvent(position, &event);
+  if (read.ok() && event.stream == stream) return SpineNode{event.version.value(), position};
+  if (newer != 0) return read;
+  // The hint leads nowhere, or to a damaged event: the segments know which.
+  DAYBOOK_ASSIGN_OR_RETURN(const std::uint64_t last,
+                           segment_heads_.LastBetween(stream, 0, applied));
+  if (last == 0) return read.ok() ? SpineNode{} : absl::StatusOr<SpineNode>(read);
+  DAYBOOK_RETURN_IF_ERROR(view.ReadEvent(last, &event));
+  return SpineNode{event.version.value(), last};
+}
+
 absl::StatusOr<Spine> WriterImpl::LoadSpine(std::string_view stream) {
-  DAYBOOK_ASSIGN_OR_RETURN(const std::optional<HeadRecord> head, head_store_->Find(stream));
+  DAYBOOK_ASSIGN_OR_RETURN(SpineNode node, SealedHead(stream));
   Spine spine;
-  if (!head) return spine;
-  DAYBOOK_ASSIGN_OR_RETURN(const ReadView view, ViewAt(head->position));
+  if (node.position == 0) return spine;
+  DAYBOOK_ASSIGN_OR_RETURN(const ReadView view, ViewAt(node.position));
   std::vector<SpineNode> nodes;
-  SpineNode node{head->version, head->position};
   while (heads_before_ != 0 && node.position >= heads_before_) {
     Link link{};
     DAYBOOK_RETURN_IF_ERROR(view.LinkAt(node.position, &link));
@@ -299,9 +338,10 @@ absl::StatusOr<Spine> WriterImpl::LoadSpine(std::string_view stream) {
     Link link{};
     DAYBOOK_RETURN_IF_ERROR(view.LinkAt(node.position, &link));
     if (link.offset8 == 0 || link.skip >= node.position) {
-      return DataLossAt({"log", 0, Position(node.position), Position(node.position)},
-                        absl::StrCat("stream '", ToAbsl(stream),
-                                     "' cannot go on: an event that its links lead through is lost"));
+      return DataLossAt(
+          {"log", 0, Position(node.position), Position(node.position)},
+          absl::StrCat("stream '", ToAbsl(stream),
+                       "' cannot go on: an event that its links lead through is lost"));
     }
     node = {SkipVersion(node.version), link.skip};
   }
@@ -320,12 +360,12 @@ absl::StatusOr<ReadView> WriterImpl::View() { return ViewAt(commits_->visible())
 absl::StatusOr<Position> WriterImpl::WaitVisible(Position position,
                                                  std::chrono::milliseconds timeout) {
   DAYBOOK_RETURN_IF_ERROR(Check());
-  const std::uint64_t reached = commits_->AwaitVisible(
-      position.value(), std::chrono::steady_clock::now() + timeout);
+  const std::uint64_t reached =
+      commits_->AwaitVisible(position.value(), std::chrono::steady_clock::now() + timeout);
   if (reached >= position.value()) return Position(reached);
   DAYBOOK_RETURN_IF_ERROR(commits_->Poisoned());
-  return absl::DeadlineExceededError(absl::StrCat("position ", position.value(),
-                                                  " did not come in time; the head is ", reached));
+  return absl::DeadlineExceededError(
+      absl::StrCat("position ", position.value(), " did not come in time; the head is ", reached));
 }
 
 void WriterImpl::FillStats(StoreStats* stats) {
@@ -354,8 +394,8 @@ absl::StatusOr<EventHandle> WriterImpl::EventAt(Position position) const {
 
 absl::StatusOr<std::uint64_t> WriterImpl::LastPosition(std::string_view stream) const {
   if (const auto position = heads_.VisiblePosition(stream, StreamHash(stream))) return *position;
-  DAYBOOK_ASSIGN_OR_RETURN(const std::optional<HeadRecord> head, head_store_->Find(stream));
-  return head ? head->position : 0;
+  DAYBOOK_ASSIGN_OR_RETURN(const SpineNode head, SealedHead(stream));
+  return head.position;
 }
 
 void WriterImpl::OnSealed(const LogTail& tail) {
@@ -363,7 +403,8 @@ void WriterImpl::OnSealed(const LogTail& tail) {
   if (active_ == nullptr || active_->first_position() != first) return;  // sealed before this run
   const std::uint64_t events = tail.next_position - first;
   if (events != 0) {
-    indexer_->Add({active_, active_index_,
+    indexer_->Add({active_,
+                   active_index_,
                    {identity_.store_id, identity_.incarnation, first, events, tail.last_hash}});
   }
   active_.reset();
@@ -373,8 +414,8 @@ absl::StatusOr<ActiveIndex*> WriterImpl::OnActivated(const SegmentPlan& plan) {
   DAYBOOK_ASSIGN_OR_RETURN(std::shared_ptr<const LogSegment> log,
                            LogSegment::Open(directory_, plan.first_position, identity_));
   DAYBOOK_ASSIGN_OR_RETURN(active_index_, MakeActiveIndex(plan.first_position, plan.bytes));
-  active_ = std::make_shared<Segment>(std::move(log),
-                                      std::shared_ptr<const SegmentIndex>(active_index_));
+  active_ =
+      std::make_shared<Segment>(std::move(log), std::shared_ptr<const SegmentIndex>(active_index_));
   segments_.Append(active_);
   return active_index_.get();
 }

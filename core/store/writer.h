@@ -23,10 +23,7 @@
 
 namespace daybook {
 
-class WriterImpl : public Reader::Impl,
-                   private History,
-                   private LogObserver,
-                   private HeadSource {
+class WriterImpl : public Reader::Impl, private History, private LogObserver, private HeadSource {
  public:
   // `lock` is the LOCK file, locked.
   static absl::StatusOr<std::shared_ptr<WriterImpl>> Open(const std::filesystem::path& directory,
@@ -53,17 +50,22 @@ class WriterImpl : public Reader::Impl,
   // The steps of opening, in order.
   absl::Status OpenHeadStore();
   absl::Status OpenSealedSegments();
-  absl::Status OpenSealed(std::shared_ptr<const LogSegment> log, std::shared_ptr<const Sidecar> sidecar,
-                          const SidecarKey& key, std::uint64_t last_position);
+  absl::Status OpenSealed(std::shared_ptr<const LogSegment> log,
+                          std::shared_ptr<const Sidecar> sidecar, const SidecarKey& key,
+                          std::uint64_t last_position);
   absl::Status OpenLastSegment();
   absl::Status ScanLastSegment(const std::shared_ptr<const LogSegment>& log);
   // Takes an event, or all of a segment that is in the set, into the heads in memory.
   absl::Status LinkEvent(const RecordHeader& record, const EventView& event);
   absl::Status LinkEvents(const LogSegment& log, const SegmentIndex& index);
   absl::Status CheckClock() const;
+  // The time of the last event before `position` that can be read.
+  [[nodiscard]] absl::StatusOr<std::int64_t> LastTimeBefore(std::uint64_t position) const;
   absl::Status Start();
 
   void GatherWitnesses();
+  // The last event of a stream in the sealed segments; position 0 where there is none.
+  [[nodiscard]] absl::StatusOr<SpineNode> SealedHead(std::string_view stream) const;
   absl::StatusOr<Spine> LoadSpine(std::string_view stream);
   [[nodiscard]] absl::StatusOr<ReadView> ViewAt(std::uint64_t visible) const;
 
@@ -89,13 +91,16 @@ class WriterImpl : public Reader::Impl,
   Witness witness_;
   LogTail tail_;
   std::int64_t last_recorded_at_ = INT64_MIN;
-  // While not 0, heads are loaded as they were before this position, though the table is ahead of it.
+  // While not 0, heads are loaded as they were before this position, though the table is ahead of
+  // it.
   std::uint64_t heads_before_ = 0;
-  // Why heads of sealed segments could not be written while opening; then all later ones are in memory.
+  // Why heads of sealed segments could not be written while opening; then all later ones are in
+  // memory.
   absl::Status not_indexed_;
   std::vector<std::shared_ptr<const LogSegment>> logs_;
 
   std::unique_ptr<HeadStore> head_store_;
+  SegmentHeads segment_heads_{&segments_};
   HeadTable heads_;
   std::optional<WakeWriter> wake_;
   // The segment that grows, and its index; the leader's.

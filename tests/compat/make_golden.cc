@@ -1,5 +1,6 @@
-// Makes the golden store of a format version: make_golden FOLDER writes FOLDER/store and FOLDER/events.txt. Run once for each version that is
-// released, and committed; never run again for an old one.
+// Makes the golden store of a format version: make_golden FOLDER writes FOLDER/store and
+// FOLDER/events.txt. Run once for each version that is released, and committed; never run again for
+// an old one.
 
 #include <fstream>
 #include <iostream>

@@ -1,5 +1,5 @@
-// The worked example of docs/format/log.md, held to the byte: the engine reads the bytes of the page as the events that it names, and
-// writes the same bytes when it appends them.
+// The worked example of docs/format/log.md, held to the byte: the engine reads the bytes of the
+// page as the events that it names, and writes the same bytes when it appends them.
 
 #include <algorithm>
 #include <filesystem>
@@ -28,8 +28,7 @@ std::string TextOf(const fs::path& path) {
 // The files that the page lists, by name.
 std::map<std::string, std::string> FilesOfPage() {
   std::map<std::string, std::string> files;
-  std::istringstream page(
-      TextOf(fs::path(DAYBOOK_SOURCE_DIR) / "docs" / "format" / "log.md"));
+  std::istringstream page(TextOf(fs::path(DAYBOOK_SOURCE_DIR) / "docs" / "format" / "log.md"));
   const std::regex head(R"(^# (\S+): (\d+) bytes$)");
   const std::regex row(R"(^([0-9a-f]{8})  ((?:[0-9a-f]{2} )*[0-9a-f]{2})(?:  .*|)$)");
   std::string* file = nullptr;
@@ -77,9 +76,14 @@ std::vector<Owned> EventsOf(const fs::path& store) {
   auto cursor = (*reader)->Read({});
   REQUIRE_OK(cursor);
   REQUIRE_OK(cursor->ForEach([&events](const EventView& e) {
-    events.push_back({std::string(e.stream), std::string(e.type), std::string(AsText(e.data)),
-                      std::string(e.metadata), {e.tags.begin(), e.tags.end()}, e.id,
-                      e.effective_at_given, e.recorded_at});
+    events.push_back({std::string(e.stream),
+                      std::string(e.type),
+                      std::string(AsText(e.data)),
+                      std::string(e.metadata),
+                      {e.tags.begin(), e.tags.end()},
+                      e.id,
+                      e.effective_at_given,
+                      e.recorded_at});
     return absl::OkStatus();
   }));
   return events;
@@ -96,7 +100,8 @@ TEST_CASE("the worked example of the format is what the engine reads and writes"
   CHECK(events[2].tags.size() == 1);
   REQUIRE(events[0].recorded_at == events[1].recorded_at);
 
-  // The same store before its first event: its ids, its salt and its time of creation are those of the page.
+  // The same store before its first event: its ids, its salt and its time of creation are those of
+  // the page.
   auto empty = files;
   std::string& log = empty.at(kLog);
   std::fill(log.begin() + 4096, log.end(), '\0');

@@ -107,7 +107,8 @@ TEST_CASE("a segment with a header and no frame is gone on in", "[recovery]") {
   CHECK(store.segments().size() == segments);
 }
 
-TEST_CASE("a segment without an event gives way to one that its first commit fits in", "[recovery]") {
+TEST_CASE("a segment without an event gives way to one that its first commit fits in",
+          "[recovery]") {
   // The only event is larger than the first segment of a store.
   const CrashedStore store(
       {.events = 1, .data_bytes = 30000, .segment_bytes_max = kSegmentBytesMin});

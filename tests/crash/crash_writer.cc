@@ -58,10 +58,9 @@ class Writer {
     for (std::size_t i = 0; i < events; ++i) {
       // A stream of this thread's own, some that all share, and many short ones.
       const auto which = random_() % 8;
-      const std::string stream = which == 0 ? own_
-                                 : which < 6
-                                     ? "shared-" + std::to_string(random_() % 12)
-                                     : "short-" + std::to_string(random_() % 5000);
+      const std::string stream = which == 0  ? own_
+                                 : which < 6 ? "shared-" + std::to_string(random_() % 12)
+                                             : "short-" + std::to_string(random_() % 5000);
       const PlannedEvent event(RandomId(&random_), i, events);
       if (stream == own_ && !planned.streams.empty() && random_() % 2 == 0) {
         // Expectations are stated before and after the events that they are about.

@@ -55,9 +55,10 @@ class CrashedStore {
   // Everything but what is derived: STORE, WAKE and the log, by name.
   [[nodiscard]] std::map<std::string, std::string> Contents() const;
 
-  // Checks that the reader sees the first `events` events as they were appended, and no more.
-  // "" or what is wrong.
-  static std::string Check(const Reader& reader, std::uint64_t events);
+  // Checks that the reader sees the first `events` events as they were appended, and no more; an
+  // end where damage stands is told as such. "" or what is wrong.
+  enum class End { kWhole, kDamage };
+  static std::string Check(const Reader& reader, std::uint64_t events, End end = End::kWhole);
   // Opens, checks the first `events`, appends, reopens, verifies. "" or what is wrong; `*notices`
   // gets what the first opening said.
   std::string GoesOnAfter(std::uint64_t events, std::string* notices) const;

@@ -121,7 +121,8 @@ std::string History::CheckOne(const EventView& event, std::uint64_t position) {
     return "";
   }
   known_.push_back({now, commit_first_});
-  if (!ids_.emplace(std::pair(now.stream, now.id), position).second) return "its id was there before";
+  if (!ids_.emplace(std::pair(now.stream, now.id), position).second)
+    return "its id was there before";
   return "";
 }
 

@@ -88,8 +88,8 @@ void Acknowledge(const std::string& said, History* history) {
 TEST_CASE("what was acknowledged survives every kill of the writer", "[kill]") {
   const int kills = std::getenv("DAYBOOK_TEST_SHORT") != nullptr ? 40 : 200;
   const char* const given = std::getenv("DAYBOOK_SEED");
-  const std::uint64_t seed = given != nullptr ? std::strtoull(given, nullptr, 10)
-                                              : std::random_device{}();
+  const std::uint64_t seed =
+      given != nullptr ? std::strtoull(given, nullptr, 10) : std::random_device{}();
   std::cout << "DAYBOOK_SEED=" << seed << std::endl;
   std::mt19937_64 random(seed);
   TempFolder folder;

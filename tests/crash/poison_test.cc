@@ -1,5 +1,5 @@
-// A write or sync of the log that fails: what the writer says while it lives, and what is there when
-// the store is opened again.
+// A write or sync of the log that fails: what the writer says while it lives, and what is there
+// when the store is opened again.
 
 #include <sys/wait.h>
 #include <unistd.h>
@@ -96,8 +96,8 @@ struct Totals {
 void RunOnce(const std::string& mode, int n, bool reopen, Totals* totals) {
   CAPTURE(mode, n, reopen);
   TempFolder folder;
-  Outcome outcome = Understand(
-      RunWriter(folder / "store", mode, n, static_cast<std::uint64_t>(n), reopen));
+  Outcome outcome =
+      Understand(RunWriter(folder / "store", mode, n, static_cast<std::uint64_t>(n), reopen));
   {
     const auto store = Store::Open(folder / "store", SmallSegments());
     REQUIRE_OK(store);
@@ -126,8 +126,8 @@ void RunOnce(const std::string& mode, int n, bool reopen, Totals* totals) {
 
 void Print(const char* what, const Totals& totals) {
   std::cout << what << ": runs " << totals.runs << ", acknowledged events " << totals.acknowledged
-            << ", unknown commits " << totals.unknown << " of which found "
-            << totals.unknown_found << ", refused commits " << totals.refused << std::endl;
+            << ", unknown commits " << totals.unknown << " of which found " << totals.unknown_found
+            << ", refused commits " << totals.refused << std::endl;
 }
 
 int Runs(int full) { return std::getenv("DAYBOOK_TEST_SHORT") != nullptr ? full / 4 : full; }

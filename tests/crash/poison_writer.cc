@@ -1,5 +1,5 @@
-// Appends with several threads until a write or sync of the log fails, and tells what became of each
-// append: daybook_poison_writer DIRECTORY sync|write|buffered N SEED [reopen]
+// Appends with several threads until a write or sync of the log fails, and tells what became of
+// each append: daybook_poison_writer DIRECTORY sync|write|buffered N SEED [reopen]
 //
 //   A ...                     acknowledged, see AckLine
 //   U stream id stream id ... a commit whose outcome is not known
@@ -104,16 +104,19 @@ void CheckPoisoned(Store* store, const char* directory) {
   auto cursor = store->Read({});
   Expect(cursor.ok(), "Read of a poisoned store");
   std::uint64_t events = 0;
-  Expect(cursor->ForEach([&events](const EventView&) {
-           ++events;
-           return absl::OkStatus();
-         }).ok(),
+  Expect(cursor
+             ->ForEach([&events](const EventView&) {
+               ++events;
+               return absl::OkStatus();
+             })
+             .ok(),
          "ForEach of a poisoned store");
   Expect(events == durable.value(), "a poisoned store gives all that is durable");
   Expect(store->WaitDurable(durable).ok(), "WaitDurable of what is durable");
   const auto waited =
       store->WaitVisible(Position(durable.value() + 1), std::chrono::milliseconds(2000));
-  Expect(absl::IsFailedPrecondition(waited.status()), "WaitVisible says that the store is poisoned");
+  Expect(absl::IsFailedPrecondition(waited.status()),
+         "WaitVisible says that the store is poisoned");
   std::mt19937_64 random(1);
   Expect(absl::IsFailedPrecondition(store->AppendAsync(Plan(&random).Make()).status()),
          "AppendAsync to a poisoned store");

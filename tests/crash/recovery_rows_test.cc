@@ -13,8 +13,8 @@ namespace {
 namespace fs = std::filesystem;
 
 // Opening for writing is refused for the reason of this row, names the place, and changes nothing;
-// opening for reading goes up to the damage, behind position `last`, and says so. Where neither WAKE
-// nor the log itself says that `last` was durable, it ends before it and sees no damage.
+// opening for reading goes up to the damage, behind position `last`, and says so. Where neither
+// WAKE nor the log itself says that `last` was durable, it ends before it and sees no damage.
 void CheckRefused(const CrashedStore& store, TailRow row, std::uint64_t segment,
                   std::uint64_t offset, std::uint64_t last, bool last_is_proven = true) {
   const auto before = store.Contents();
@@ -35,11 +35,13 @@ void CheckRefused(const CrashedStore& store, TailRow row, std::uint64_t segment,
   const auto reader = Reader::Open(store.path(), options);
   REQUIRE_OK(reader);
   const std::uint64_t readable = last_is_proven ? last : last - 1;
-  CHECK(CrashedStore::Check(**reader, readable) == "");
+  const bool damaged =
+      (row == TailRow::kLaterPromise || row == TailRow::kWitness) && last_is_proven;
+  CHECK(CrashedStore::Check(**reader, readable,
+                            damaged ? CrashedStore::End::kDamage : CrashedStore::End::kWhole) ==
+        "");
   CHECK((*reader)->visible().value() == readable);
-  if (row == TailRow::kLaterPromise || row == TailRow::kWitness) {
-    CHECK((notices != "") == last_is_proven);
-  }
+  if (damaged) CHECK_THAT(notices, HasText(SegmentFileName(segment)));
   CHECK(store.Contents() == before);
 }
 
@@ -148,8 +150,7 @@ TEST_CASE("what a sidecar or the index has seen is not given up", "[recovery]") 
   store.Zero(segment, last->offset, frames.back().end);
   SECTION("a sidecar") { store.RemoveIndex(); }
   SECTION("the index") { store.RemoveSidecars(); }
-  CheckRefused(store, TailRow::kWitness, segment, last->offset, last->first_position - 1,
-               false);
+  CheckRefused(store, TailRow::kWitness, segment, last->offset, last->first_position - 1, false);
 }
 
 TEST_CASE("a segment that is missing at the end is noticed", "[recovery]") {
@@ -165,7 +166,7 @@ TEST_CASE("a segment that is missing at the end is noticed", "[recovery]") {
   CHECK(store.Contents() == before);
   const auto reader = Reader::Open(store.path(), {});
   REQUIRE_OK(reader);
-  CHECK(CrashedStore::Check(**reader, segments.back() - 1) == "");
+  CHECK(CrashedStore::Check(**reader, segments.back() - 1, CrashedStore::End::kDamage) == "");
 }
 
 TEST_CASE("a segment that is missing in the middle is noticed", "[recovery]") {
@@ -177,7 +178,7 @@ TEST_CASE("a segment that is missing in the middle is noticed", "[recovery]") {
   REQUIRE(opened.status().code() == absl::StatusCode::kDataLoss);
   const auto reader = Reader::Open(store.path(), {});
   REQUIRE_OK(reader);
-  CHECK(CrashedStore::Check(**reader, segments[1] - 1) == "");
+  CHECK(CrashedStore::Check(**reader, segments[1] - 1, CrashedStore::End::kDamage) == "");
 }
 
 TEST_CASE("a segment shorter than its header says is damage", "[recovery]") {
@@ -246,14 +247,12 @@ TEST_CASE("a damaged or foreign witness is none", "[recovery]") {
                   fs::copy_options::overwrite_existing);
   }
   SECTION("index/ is of another store") {
-    const CrashedStore other(
-        {.events = 200, .segment_bytes_max = kSegmentBytesMin, .close = true});
+    const CrashedStore other({.events = 200, .segment_bytes_max = kSegmentBytesMin, .close = true});
     store.RemoveIndex();
     fs::copy(other.path() / "index", store.path() / "index");
   }
   SECTION("sidecars are of another store") {
-    const CrashedStore other(
-        {.events = 200, .segment_bytes_max = kSegmentBytesMin, .close = true});
+    const CrashedStore other({.events = 200, .segment_bytes_max = kSegmentBytesMin, .close = true});
     for (const auto& file : fs::directory_iterator(other.path() / "log")) {
       // In place of those that the store has itself.
       const fs::path own = store.path() / "log" / file.path().filename();

@@ -37,8 +37,8 @@ bool Model::Holds(const ModelCommit& commit) const {
       if (e.position <= condition.after.value()) continue;
       if (condition.fail_if_match.empty()) return false;
       for (const QueryItem& item : condition.fail_if_match) {
-        const bool type = item.types.empty() ||
-                          std::find(item.types.begin(), item.types.end(), e.type) != item.types.end();
+        const bool type = item.types.empty() || std::find(item.types.begin(), item.types.end(),
+                                                          e.type) != item.types.end();
         const bool tags = std::all_of(item.tags.begin(), item.tags.end(), [&](const auto& tag) {
           return std::find(e.tags.begin(), e.tags.end(), tag) != e.tags.end();
         });
@@ -70,7 +70,8 @@ Model::Verdict Model::Judge(const ModelCommit& commit, OnDuplicate on_duplicate)
 }
 
 std::string Model::Take(const ModelCommit& commit, const AppendResult& result) {
-  if (result.events.size() != commit.events.size()) return "the result has another number of events";
+  if (result.events.size() != commit.events.size())
+    return "the result has another number of events";
   const std::uint64_t before = events_.size();
   const std::int64_t last_time = before == 0 ? INT64_MIN : events_.back().recorded_at;
   for (std::size_t i = 0; i < commit.events.size(); ++i) {
@@ -110,7 +111,8 @@ std::vector<const ModelEvent*> Model::Read(const ReadOptions& o) const {
       return std::find(e.tags.begin(), e.tags.end(), tag) != e.tags.end();
     };
     const bool in =
-        (!o.stream || e.stream == *o.stream) && (!o.category || CategoryOf(e.stream) == *o.category) &&
+        (!o.stream || e.stream == *o.stream) &&
+        (!o.category || CategoryOf(e.stream) == *o.category) &&
         (o.types.empty() || std::find(o.types.begin(), o.types.end(), e.type) != o.types.end()) &&
         std::all_of(o.tags.begin(), o.tags.end(), has_tag) && (!o.id || e.id == *o.id) &&
         (!o.from_version || e.version >= o.from_version->value()) &&

@@ -40,7 +40,8 @@ class Model {
   enum class Verdict { kAppended, kDuplicate, kConflict, kAlreadyExists };
   // What Daybook must say to a commit.
   [[nodiscard]] Verdict Judge(const ModelCommit& commit, OnDuplicate on_duplicate) const;
-  // Takes over a commit with the places that Daybook gave it, and checks that they are right: "" or what is wrong.
+  // Takes over a commit with the places that Daybook gave it, and checks that they are right: "" or
+  // what is wrong.
   std::string Take(const ModelCommit& commit, const AppendResult& result);
 
   // The events that a read must give, in its order.

@@ -1,5 +1,5 @@
-// Random commits, conditions, retries, reads and reopenings, compared with the model call by call. A run is replayed with
-// DAYBOOK_SEED=<the seed it printed>.
+// Random commits, conditions, retries, reads and reopenings, compared with the model call by call.
+// A run is replayed with DAYBOOK_SEED=<the seed it printed>.
 
 #include "model/model.h"
 
@@ -8,8 +8,8 @@
 #include <filesystem>
 #include <memory>
 
-#include "tests/temp_store.h"
 #include "tests/catch.h"
+#include "tests/temp_store.h"
 
 namespace daybook::testing {
 namespace {
@@ -74,7 +74,8 @@ class Run {
     store_.reset();
     if (without_index) {
       std::filesystem::remove_all((folder_.path() / "store") / "index");
-      for (const auto& file : std::filesystem::directory_iterator((folder_.path() / "store") / "log")) {
+      for (const auto& file :
+           std::filesystem::directory_iterator((folder_.path() / "store") / "log")) {
         if (file.path().extension() == ".idx") std::filesystem::remove(file.path());
       }
     }
@@ -114,15 +115,18 @@ class Run {
     ModelCommit commit;
     if (Pick(5) == 0) AddRetries(&commit);
     if (commit.events.empty()) {
-      for (auto n = 1 + Pick(Pick(10) == 0 ? 60 : 4); n > 0; --n) commit.events.push_back(SomeEvent());
+      for (auto n = 1 + Pick(Pick(10) == 0 ? 60 : 4); n > 0; --n)
+        commit.events.push_back(SomeEvent());
     }
     for (auto n = Pick(3); n > 0; --n) {
       const std::string stream = Pick(2) ? commit.events.front().stream : Stream();
       const std::uint64_t version = model_.VersionAt(stream, model_.events().size());
-      const ExpectedVersion choices[] = {
-          ExpectedVersion::Any(), ExpectedVersion::NoStream(), ExpectedVersion::StreamExists(),
-          ExpectedVersion::Exactly(Version(version)), ExpectedVersion::Exactly(Version(version)),
-          ExpectedVersion::Exactly(Version(version + Pick(3)))};
+      const ExpectedVersion choices[] = {ExpectedVersion::Any(),
+                                         ExpectedVersion::NoStream(),
+                                         ExpectedVersion::StreamExists(),
+                                         ExpectedVersion::Exactly(Version(version)),
+                                         ExpectedVersion::Exactly(Version(version)),
+                                         ExpectedVersion::Exactly(Version(version + Pick(3)))};
       commit.expected[stream] = choices[Pick(std::size(choices))];
     }
     if (Pick(5) == 0) {
@@ -145,9 +149,12 @@ class Run {
     AppendOptions options;
     if (Pick(2)) options.on_duplicate = OnDuplicate::kSkipEvents;
     Commit commit;
-    for (const ModelEvent& event : wanted.events) REQUIRE_OK(commit.Add(event.stream, event.AsNew()));
-    for (const auto& [stream, expected] : wanted.expected) REQUIRE_OK(commit.Expect(stream, expected));
-    for (const AppendCondition& condition : wanted.conditions) REQUIRE_OK(commit.Require(condition));
+    for (const ModelEvent& event : wanted.events)
+      REQUIRE_OK(commit.Add(event.stream, event.AsNew()));
+    for (const auto& [stream, expected] : wanted.expected)
+      REQUIRE_OK(commit.Expect(stream, expected));
+    for (const AppendCondition& condition : wanted.conditions)
+      REQUIRE_OK(commit.Require(condition));
     const Model::Verdict verdict = model_.Judge(wanted, options.on_duplicate);
     const bool asynchronous = Pick(4) == 0;
     const auto result = asynchronous ? store_->AppendAsync(std::move(commit), options)
@@ -169,9 +176,7 @@ class Run {
     if (asynchronous) REQUIRE_OK(store_->WaitDurable(result->last_position));
   }
 
-  std::optional<Position> SomePosition() {
-    return Position(Pick(model_.events().size() + 1));
-  }
+  std::optional<Position> SomePosition() { return Position(Pick(model_.events().size() + 1)); }
 
   ReadOptions SomeRead() {
     ReadOptions options;

@@ -61,8 +61,8 @@ struct QueryItem {
   std::vector<std::string> tags;
 };
 
-// "Fail if an event after this position matches": the append condition of a dynamic consistency boundary.
-// The items are alternatives; no item matches every event.
+// "Fail if an event after this position matches": the append condition of a dynamic consistency
+// boundary. The items are alternatives; no item matches every event.
 struct AppendCondition {
   std::vector<QueryItem> fail_if_match;
   Position after;  // 0 is from the start
@@ -74,11 +74,12 @@ enum class OnDuplicate : std::uint8_t {
   kSkipEvents,  // those events are left out and the others appended
 };
 
-// One commit in the making: events for one or several streams, in order, and what is expected. Events are
-// encoded and hashed as they are added, in the caller's thread.
+// One commit in the making: events for one or several streams, in order, and what is expected.
+// Events are encoded and hashed as they are added, in the caller's thread.
 //
-// An event without an id gets one when it is added, so a commit that is appended again (after a conflict, or
-// after an unknown outcome) is the same commit. Not thread-safe; reusable after Clear(), which keeps memory.
+// An event without an id gets one when it is added, so a commit that is appended again (after a
+// conflict, or after an unknown outcome) is the same commit. Not thread-safe; reusable after
+// Clear(), which keeps memory.
 class Commit {
  public:
   Commit();
@@ -86,13 +87,14 @@ class Commit {
   Commit(Commit&&) noexcept;
   Commit& operator=(Commit&&) noexcept;
 
-  // Adds an event. kInvalidArgument (and the commit unchanged) where a name, tag, metadata or size is not
-  // allowed; the message names the field and the limit.
+  // Adds an event. kInvalidArgument (and the commit unchanged) where a name, tag, metadata or size
+  // is not allowed; the message names the field and the limit.
   absl::Status Add(std::string_view stream, const NewEvent& event);
-  // States what is expected of a stream, whether the commit writes to it or only checks it. The last word
-  // on a stream counts. kInvalidArgument where the name is not allowed.
+  // States what is expected of a stream, whether the commit writes to it or only checks it. The
+  // last word on a stream counts. kInvalidArgument where the name is not allowed.
   absl::Status Expect(std::string_view stream, ExpectedVersion expected);
-  // Adds a query condition; all that are added must hold. kInvalidArgument where a name is not allowed.
+  // Adds a query condition; all that are added must hold. kInvalidArgument where a name is not
+  // allowed.
   absl::Status Require(AppendCondition condition);
 
   [[nodiscard]] std::size_t events() const;
@@ -114,7 +116,8 @@ class Commit {
 
 struct AppendOptions {
   OnDuplicate on_duplicate = OnDuplicate::kRefuse;
-  // In a kBuffered store an append may ask for kSync; it can never ask for less than the store gives.
+  // In a kBuffered store an append may ask for kSync; it can never ask for less than the store
+  // gives.
   std::optional<Durability> durability;
 };
 

@@ -1,4 +1,5 @@
-// Errors are absl::Status. The code says what the caller can do; typed details say what it was about.
+// Errors are absl::Status. The code says what the caller can do; typed details say what it was
+// about.
 //
 //   kAborted             a version or a condition did not hold: load again, decide again (Conflict)
 //   kAlreadyExists       an event id was used before with other content
@@ -24,7 +25,8 @@
 
 namespace daybook {
 
-// Why an append conflicts: a stream's version, or (stream empty) an event that a query condition forbids.
+// Why an append conflicts: a stream's version, or (stream empty) an event that a query condition
+// forbids.
 struct Conflict {
   std::string stream;
   ExpectedVersion expected;

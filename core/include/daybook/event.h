@@ -15,7 +15,8 @@
 
 namespace daybook {
 
-// The limits of what can be appended. A name (stream, type, tag) is UTF-8 without control characters.
+// The limits of what can be appended. A name (stream, type, tag) is UTF-8 without control
+// characters.
 inline constexpr std::size_t kNameBytesMax = 255;
 inline constexpr std::size_t kTagsMax = 64;
 inline constexpr std::size_t kMetadataBytesMax = std::size_t{64} << 10;
@@ -38,14 +39,16 @@ struct NewEvent {
   std::span<const std::byte> data;
   ContentType content_type = ContentType::kJson;
   std::string_view content_type_text;  // a media type; only with ContentType::kText
-  std::string_view metadata;           // a JSON object in UTF-8, kept byte for byte; empty is none. By
-                                       // convention: correlation, causation, actor, traceparent
+  std::string_view metadata;  // a JSON object in UTF-8, kept byte for byte; empty is none. By
+                              // convention: correlation, causation, actor, traceparent
   std::vector<std::string_view> tags;  // by habit `key:value`; in any order, none repeated
-  std::optional<Timestamp> effective_at;  // when the fact holds in the world; absent means recorded_at
-  std::optional<EventId> id;              // makes the append idempotent, for ever; absent means a new UUIDv7
+  std::optional<Timestamp>
+      effective_at;           // when the fact holds in the world; absent means recorded_at
+  std::optional<EventId> id;  // makes the append idempotent, for ever; absent means a new UUIDv7
 };
 
-// The tags of an event that was read, sorted bytewise: a view into the log, decoded as it is walked.
+// The tags of an event that was read, sorted bytewise: a view into the log, decoded as it is
+// walked.
 class TagList {
  public:
   class Iterator {
@@ -90,8 +93,8 @@ class TagList {
 
 // An event that was read. Every byte has been verified against its checksums.
 //
-// The views point into the mapped log and are valid as long as the cursor (or the `EventHandle`) that gave
-// them. Copying an EventView copies the views, not the bytes.
+// The views point into the mapped log and are valid as long as the cursor (or the `EventHandle`)
+// that gave them. Copying an EventView copies the views, not the bytes.
 struct EventView {
   Position position;
   Version version;

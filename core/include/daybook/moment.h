@@ -11,8 +11,8 @@ namespace daybook {
 
 // The upper bound of a read. Bounds are inclusive: at a time, every event with that time is in.
 //
-// At most one of version, position and recorded_at; an effective bound alone or with one of them ("what did
-// we know at R about the world at E").
+// At most one of version, position and recorded_at; an effective bound alone or with one of them
+// ("what did we know at R about the world at E").
 struct AsOf {
   std::optional<Version> version;  // of the stream that is read
   std::optional<Position> position;
@@ -48,8 +48,8 @@ struct AsOf {
   }
 };
 
-// What an answer rests on. Asking again at `position` (with the same effective bound) gives the same answer,
-// whatever is appended later.
+// What an answer rests on. Asking again at `position` (with the same effective bound) gives the
+// same answer, whatever is appended later.
 struct Basis {
   Position position;      // the last position that was looked at; for a stream, of its last event
   Version version;        // of the stream at that position; 0 where the read is of no single stream

@@ -14,7 +14,8 @@
 
 namespace daybook {
 
-// A thing that the host may want to log or to count. Daybook itself writes nothing anywhere but in the store.
+// A thing that the host may want to log or to count. Daybook itself writes nothing anywhere but in
+// the store.
 struct Notice {
   enum class Severity : std::uint8_t { kInfo, kWarning, kError };
   Severity severity = Severity::kInfo;
@@ -29,7 +30,8 @@ struct StoreOptions {
   Durability durability = Durability::kSync;
   // In a kBuffered store: how long an append may wait for the device.
   std::chrono::milliseconds sync_interval{100};
-  // The largest size of a segment file; 16 KiB to 4 GiB. New stores grow up to it: 1, 4, 16, 64 MiB, ...
+  // The largest size of a segment file; 16 KiB to 4 GiB. New stores grow up to it: 1, 4, 16, 64
+  // MiB, ...
   std::uint64_t segment_bytes_max = std::uint64_t{256} << 20;
   // How many heads of streams are kept in memory beyond those that must be.
   std::uint64_t cached_heads_max = 200'000;

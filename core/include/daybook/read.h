@@ -45,8 +45,8 @@ struct ReadOptions {
   OnDamage on_damage = OnDamage::kFail;
 };
 
-// Walks the events of one read. It sees the store as it was when the cursor was made: later appends do not
-// change what it gives. Not thread-safe; several cursors may be used by several threads.
+// Walks the events of one read. It sees the store as it was when the cursor was made: later appends
+// do not change what it gives. Not thread-safe; several cursors may be used by several threads.
 //
 // A cursor must not outlive the Reader or Store that made it.
 class Cursor {
@@ -55,9 +55,9 @@ class Cursor {
   Cursor& operator=(Cursor&&) noexcept;
   ~Cursor();
 
-  // The next event, or nullptr at the end. An error is never an end: where the read cannot go on it says so,
-  // and says so again at the next call. The object is overwritten by the next call; what its views point to
-  // lives as long as the cursor.
+  // The next event, or nullptr at the end. An error is never an end: where the read cannot go on it
+  // says so, and says so again at the next call. The object is overwritten by the next call; what
+  // its views point to lives as long as the cursor.
   [[nodiscard]] absl::StatusOr<const EventView*> Next();
 
   // Calls `visit` for every event that is left, until it returns an error, which is returned.

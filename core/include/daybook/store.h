@@ -6,10 +6,12 @@
 //   commit.Expect("account-42", daybook::ExpectedVersion::NoStream());
 //   auto result = (*store)->Append(commit);       // on the device when it returns
 //
-//   auto cursor = (*store)->Read({.stream = "account-42", .as_of = daybook::AsOf::RecordedAt(then)});
-//   cursor->ForEach([](const daybook::EventView& event) { ...; return absl::OkStatus(); });
+//   auto cursor = (*store)->Read({.stream = "account-42", .as_of =
+//   daybook::AsOf::RecordedAt(then)}); cursor->ForEach([](const daybook::EventView& event) { ...;
+//   return absl::OkStatus(); });
 //
-// One `Store` writes to a directory; any number of `Reader`s, here and in other processes, read it meanwhile.
+// One `Store` writes to a directory; any number of `Reader`s, here and in other processes, read it
+// meanwhile.
 
 #ifndef DAYBOOK_STORE_H_
 #define DAYBOOK_STORE_H_
@@ -52,9 +54,10 @@ struct StoreStats {
 // Reads a store. Thread-safe: any method may be called from any thread at the same time.
 class Reader {
  public:
-  // Opens a store for reading, with read rights only, while a writer runs or not. Sees what is durable and
-  // nothing else. Where damage stands in the way it opens up to the damage and says so by a notice.
-  // kNotFound, kPermissionDenied, kDataLoss (nothing can be read), kFailedPrecondition (newer format).
+  // Opens a store for reading, with read rights only, while a writer runs or not. Sees what is
+  // durable and nothing else. Where damage stands in the way it opens up to the damage and says so
+  // by a notice. kNotFound, kPermissionDenied, kDataLoss (nothing can be read), kFailedPrecondition
+  // (newer format).
   static absl::StatusOr<std::unique_ptr<Reader>> Open(const std::filesystem::path& directory,
                                                       const ReaderOptions& options);
   virtual ~Reader();
@@ -65,14 +68,17 @@ class Reader {
   // kInvalidArgument and names the head; a stream that holds nothing is empty, not an error.
   [[nodiscard]] absl::StatusOr<Cursor> Read(const ReadOptions& options) const;
 
-  // One event, by position, or by the version of a stream at that version. kInvalidArgument where there is
-  // none such.
+  // One event, by position, or by the version of a stream at that version. kInvalidArgument where
+  // there is none such.
   [[nodiscard]] absl::StatusOr<EventHandle> EventAt(Position position) const;
   [[nodiscard]] absl::StatusOr<EventHandle> EventAt(std::string_view stream, Version version) const;
 
-  // The head of a stream at a moment (its effective bound does not count), and of every stream, by name.
-  [[nodiscard]] absl::StatusOr<StreamInfo> Head(std::string_view stream, const AsOf& as_of = {}) const;
-  [[nodiscard]] absl::StatusOr<std::vector<StreamInfo>> Streams(const StreamsOptions& options) const;
+  // The head of a stream at a moment (its effective bound does not count), and of every stream, by
+  // name.
+  [[nodiscard]] absl::StatusOr<StreamInfo> Head(std::string_view stream,
+                                                const AsOf& as_of = {}) const;
+  [[nodiscard]] absl::StatusOr<std::vector<StreamInfo>> Streams(
+      const StreamsOptions& options) const;
 
   // The last position that has a recorded time ≤ `time`; 0 where there is none.
   [[nodiscard]] absl::StatusOr<Position> PositionAt(Timestamp time) const;
@@ -80,9 +86,9 @@ class Reader {
   // The last position that reads see, and the last that is on the device.
   [[nodiscard]] Position visible() const;
   [[nodiscard]] Position durable() const;
-  // Waits until visible() is at least `position`, and returns it; kDeadlineExceeded after `timeout`. In
-  // another process than the writer's it is woken by the writer, not by a timer. This is the live tail: read
-  // up to visible(), wait for the next position, read on.
+  // Waits until visible() is at least `position`, and returns it; kDeadlineExceeded after
+  // `timeout`. In another process than the writer's it is woken by the writer, not by a timer. This
+  // is the live tail: read up to visible(), wait for the next position, read on.
   [[nodiscard]] absl::StatusOr<Position> WaitVisible(Position position,
                                                      std::chrono::milliseconds timeout) const;
 
@@ -97,21 +103,24 @@ class Reader {
 
 // Reads and appends. One in the world for each directory; a second is refused with kUnavailable.
 //
-// Thread-safe. Closing (the destructor) waits for appends in flight, makes everything durable and writes a
-// mark, so that the next opening is quick. A Store inherited by fork() refuses everything; exec is fine.
+// Thread-safe. Closing (the destructor) waits for appends in flight, makes everything durable and
+// writes a mark, so that the next opening is quick. A Store inherited by fork() refuses everything;
+// exec is fine.
 class Store : public Reader {
  public:
-  // Opens a directory, creates it where `options` allow, and recovers from whatever ended the last run. Where
-  // history is damaged it refuses with kDataLoss rather than cut it short (see docs/format/recovery.md).
+  // Opens a directory, creates it where `options` allow, and recovers from whatever ended the last
+  // run. Where history is damaged it refuses with kDataLoss rather than cut it short (see
+  // docs/format/recovery.md).
   static absl::StatusOr<std::unique_ptr<Store>> Open(const std::filesystem::path& directory,
                                                      const StoreOptions& options);
   ~Store() override;
 
-  // Appends the commit: all of it or nothing. On return it is durable as the store's mode (or the options)
-  // say. The commit may be appended again, and is then the same commit.
+  // Appends the commit: all of it or nothing. On return it is durable as the store's mode (or the
+  // options) say. The commit may be appended again, and is then the same commit.
   //
-  // kAborted (a Conflict), kAlreadyExists, kInvalidArgument (empty, too large), kResourceExhausted (nothing
-  // was written), kUnknown (a sync failed while it was on its way), kFailedPrecondition (poisoned before).
+  // kAborted (a Conflict), kAlreadyExists, kInvalidArgument (empty, too large), kResourceExhausted
+  // (nothing was written), kUnknown (a sync failed while it was on its way), kFailedPrecondition
+  // (poisoned before).
   absl::StatusOr<AppendResult> Append(Commit& commit, const AppendOptions& options = {});
 
   // The same for one stream.
@@ -119,9 +128,10 @@ class Store : public Reader {
                                       const std::vector<NewEvent>& events,
                                       const AppendOptions& options = {});
 
-  // Sequences the commit and returns without waiting for the device: its place is fixed, but it is neither
-  // visible nor durable before WaitDurable(result.last_position) says so. May wait where a verdict rests on
-  // an append that is not visible yet; kResourceExhausted where too many bytes are on their way.
+  // Sequences the commit and returns without waiting for the device: its place is fixed, but it is
+  // neither visible nor durable before WaitDurable(result.last_position) says so. May wait where a
+  // verdict rests on an append that is not visible yet; kResourceExhausted where too many bytes are
+  // on their way.
   absl::StatusOr<AppendResult> AppendAsync(Commit&& commit, const AppendOptions& options = {});
 
   // Waits until everything up to `position` is on the device. kUnknown where a sync failed.
@@ -130,7 +140,8 @@ class Store : public Reader {
   // Makes everything visible so far durable.
   absl::Status Flush();
 
-  // Waits until what can be derived from sealed segments (sidecars, heads) is on disk. For tests and tools.
+  // Waits until what can be derived from sealed segments (sidecars, heads) is on disk. For tests
+  // and tools.
   absl::Status WaitIndexed();
 
  private:
@@ -141,7 +152,8 @@ class Store : public Reader {
 
 // One thing that `Verify` found.
 struct Finding {
-  std::string kind;  // "frame", "record", "chain", "link", "sidecar", "index", "store", "segment", "lost"
+  std::string
+      kind;  // "frame", "record", "chain", "link", "sidecar", "index", "store", "segment", "lost"
   std::string file;  // relative to the store
   std::uint64_t offset = 0;
   Position first_position, last_position;  // 0 where no position is touched
@@ -160,14 +172,18 @@ struct VerifyReport {
   [[nodiscard]] bool ok() const { return findings.empty(); }
 };
 
-// Verifies a store with read rights only, also while a writer runs: every frame and its chain, every event,
-// link, sidecar and index entry. Findings are not an error; an error is a store that cannot be looked at.
-absl::StatusOr<VerifyReport> Verify(const std::filesystem::path& directory, const VerifyOptions& options);
+// Verifies a store with read rights only, also while a writer runs: every frame and its chain,
+// every event, link, sidecar and index entry. Findings are not an error; an error is a store that
+// cannot be looked at.
+absl::StatusOr<VerifyReport> Verify(const std::filesystem::path& directory,
+                                    const VerifyOptions& options);
 
 struct RepairOptions {
-  bool dry_run = false;      // says what it would do and changes nothing
-  bool accept_loss = false;  // gives up what cannot be restored: reads over it say kDataLoss for ever
-  std::filesystem::path from_backup;  // a copy of the store to take damaged bytes from; empty is none
+  bool dry_run = false;  // says what it would do and changes nothing
+  bool accept_loss =
+      false;  // gives up what cannot be restored: reads over it say kDataLoss for ever
+  std::filesystem::path
+      from_backup;  // a copy of the store to take damaged bytes from; empty is none
   NoticeHandler on_notice;
 };
 
@@ -178,9 +194,9 @@ struct RepairReport {
   std::uint64_t lost = 0;         // events given up
 };
 
-// Repairs a store that no process has open: rebuilds what is derived; brings damaged bytes of the log back
-// from a backup or by their checksums, and moves a copy of them aside first. kDataLoss where something is left
-// that needs a backup or accept_loss.
+// Repairs a store that no process has open: rebuilds what is derived; brings damaged bytes of the
+// log back from a backup or by their checksums, and moves a copy of them aside first. kDataLoss
+// where something is left that needs a backup or accept_loss.
 absl::StatusOr<RepairReport> Repair(const std::filesystem::path& directory,
                                     const RepairOptions& options);
 

@@ -1,5 +1,5 @@
-// The value types of Daybook: small, trivially copyable, and not convertible into each other, so that a
-// version is never passed where a position is meant.
+// The value types of Daybook: small, trivially copyable, and not convertible into each other, so
+// that a version is never passed where a position is meant.
 //
 // Thread-safety: all are plain values; none throws and none allocates unless it says so.
 
@@ -19,7 +19,8 @@
 
 namespace daybook {
 
-// How many events a stream holds. The first event of a stream makes version 1; 0 is the empty stream.
+// How many events a stream holds. The first event of a stream makes version 1; 0 is the empty
+// stream.
 class Version {
  public:
   constexpr Version() = default;
@@ -46,13 +47,13 @@ class Position {
 // The largest version or position that the format can hold.
 inline constexpr std::uint64_t kCountMax = (std::uint64_t{1} << 63) - 1;
 
-// A moment: nanoseconds since 1970-01-01T00:00:00 UTC without leap seconds, from the year 1677 to 2262.
+// A moment: nanoseconds since 1970-01-01T00:00:00 UTC without leap seconds, from the year 1677 to
+// 2262.
 class Timestamp {
  public:
   constexpr Timestamp() = default;
   constexpr explicit Timestamp(std::int64_t unix_nanoseconds) : ns_(unix_nanoseconds) {}
-  constexpr explicit Timestamp(
-      std::chrono::sys_time<std::chrono::nanoseconds> time)
+  constexpr explicit Timestamp(std::chrono::sys_time<std::chrono::nanoseconds> time)
       : ns_(time.time_since_epoch().count()) {}
 
   // The smallest and the largest moment that an event may carry.
@@ -61,8 +62,9 @@ class Timestamp {
   }
   static constexpr Timestamp Max() { return Timestamp(std::numeric_limits<std::int64_t>::max()); }
 
-  // Reads RFC 3339 with a zone ("2026-01-31T09:00:00.123456789Z", "...+02:00"), 0 to 9 decimals. `:60`, a
-  // missing zone, a day that does not exist and a moment out of range are kInvalidArgument.
+  // Reads RFC 3339 with a zone ("2026-01-31T09:00:00.123456789Z", "...+02:00"), 0 to 9 decimals.
+  // `:60`, a missing zone, a day that does not exist and a moment out of range are
+  // kInvalidArgument.
   static absl::StatusOr<Timestamp> Parse(std::string_view rfc3339);
 
   [[nodiscard]] constexpr std::int64_t unix_nanoseconds() const { return ns_; }
@@ -96,7 +98,8 @@ class EventId {
   Bytes bytes_{};
 };
 
-// What the bytes of an event are. The store never looks into them; the number says how to show them.
+// What the bytes of an event are. The store never looks into them; the number says how to show
+// them.
 enum class ContentType : std::uint16_t {
   kOctetStream = 0,
   kJson = 1,
