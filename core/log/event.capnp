@@ -1,8 +1,9 @@
-# The body of an event in the log of a Daybook store, as a Cap'n Proto message of one segment without framing: the
-# root pointer first, in canonical form. Any Cap'n Proto implementation reads it ("flat" or "unframed" words).
+# The body of an event in the log of a Daybook store: a Cap'n Proto message of one segment without
+# framing, the root pointer first, in canonical form. Any Cap'n Proto implementation reads it
+# ("flat" or "unframed" words).
 #
-# Reserved for later versions, by name: protectionOfData and protectionOfMetadata {scheme, keyId, nonce, authTag}, and
-# schemaVersion. Hashes cover the bytes that are stored, never the plaintext.
+# Reserved for later versions, by name: protectionOfData and protectionOfMetadata {scheme, keyId,
+# nonce, authTag}, and schemaVersion. Hashes cover the bytes that are stored, never the plaintext.
 @0xd9a1f0b5c3e27a64;
 
 using Cxx = import "/capnp/c++.capnp";
@@ -12,7 +13,8 @@ struct Event {
   idHigh @0 :UInt64;        # bytes 0 to 7 of the UUID, as a big-endian number
   idLow @1 :UInt64;         # bytes 8 to 15
   effectiveAt @2 :Int64;    # ns since 1970-01-01 UTC; -2^63: not given, recorded_at holds
-  contentType @3 :UInt16;   # 0 octet-stream, 1 JSON, 2 Cap'n Proto, 3 Protobuf, 65535 see contentTypeText
+  contentType @3 :UInt16;   # 0 octet-stream, 1 JSON, 2 Cap'n Proto, 3 Protobuf, 65535: as
+                            # contentTypeText says
   stream @4 :Text;
   type @5 :Text;
   data @6 :Data;

@@ -12,7 +12,8 @@
 
 namespace daybook {
 
-// kNotFound where there is none; kDataLoss where it is damaged; kFailedPrecondition where the format is newer than this library.
+// kNotFound where there is none; kDataLoss where it is damaged; kFailedPrecondition where the
+// format is newer than this library.
 absl::StatusOr<StoreHeader> ReadStoreFile(const std::filesystem::path& directory);
 
 // A header with new ids, for a new store.

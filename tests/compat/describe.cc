@@ -17,7 +17,7 @@ absl::StatusOr<std::string> Describe(const Reader& reader) {
                     static_cast<unsigned>(event.content_type), " ");
     absl::StrAppend(&text, ToAbsl(event.content_type_text), " [");
     for (const std::string_view tag : event.tags) absl::StrAppend(&text, ToAbsl(tag), ";");
-    absl::StrAppend(&text, "] ", ToAbsl(event.metadata), " ",
+    absl::StrAppend(&text, "] ", ToAbsl(event.metadata), " =",
                     absl::BytesToHexString(ToAbsl(AsText(event.data))), "\n");
     return absl::OkStatus();
   }));
