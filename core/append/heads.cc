@@ -77,6 +77,18 @@ std::optional<std::uint64_t> HeadTable::VisiblePosition(std::string_view stream,
   return entry->visible_position.load(std::memory_order_acquire);
 }
 
+void HeadTable::Erase(std::string_view stream, std::uint64_t hash) {
+  Shard& shard = ShardOf(hash);
+  WriterLock lock(shard.mutex);
+  const auto found = shard.entries.find(hash);
+  if (found == shard.entries.end()) return;
+  std::unique_ptr<HeadEntry>* slot = &found->second;
+  while (*slot != nullptr && (*slot)->name != stream) slot = &(*slot)->next_of_hash;
+  if (*slot != nullptr) *slot = std::move((*slot)->next_of_hash);
+  if (found->second == nullptr) shard.entries.erase(found);
+  ++shard.evictions;
+}
+
 std::uint64_t HeadTable::size() const {
   std::uint64_t size = 0;
   for (Shard& shard : shards_) {

@@ -79,6 +79,9 @@ class HeadTable {
   [[nodiscard]] std::optional<std::uint64_t> VisiblePosition(std::string_view stream,
                                                              std::uint64_t hash) const;
 
+  // Forgets a stream that nobody has pinned.
+  void Erase(std::string_view stream, std::uint64_t hash);
+
   // Evicts entries that nobody has pinned and whose events are all at or below `applied`, until
   // about `keep` are left.
   void Evict(std::uint64_t applied, std::uint64_t keep);

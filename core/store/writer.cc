@@ -21,6 +21,12 @@ Timestamp SystemClock() {
       std::chrono::time_point_cast<std::chrono::nanoseconds>(std::chrono::system_clock::now()));
 }
 
+absl::Status CannotGoOn(std::string_view stream, std::uint64_t position) {
+  return DataLossAt({"log", 0, Position(position), Position(position)},
+                    absl::StrCat("stream '", ToAbsl(stream),
+                                 "' cannot go on: an event that its links lead through is lost"));
+}
+
 constexpr std::int64_t kClockBehindMax = std::int64_t{24} * 3600 * 1'000'000'000;
 
 }  // namespace
@@ -210,16 +216,47 @@ absl::Status WriterImpl::ScanLastSegment(const std::shared_ptr<const LogSegment>
 }
 
 absl::Status WriterImpl::LinkEvent(const RecordHeader& record, const EventView& event) {
+  if (broken_streams_.contains(ToAbsl(event.stream))) return absl::OkStatus();
   // The same steps as when it was appended: they must give the same links.
-  DAYBOOK_ASSIGN_OR_RETURN(HeadEntry* const head,
-                           heads_.Pin(event.stream, StreamHash(event.stream)));
-  const bool fits = record.version == head->spine.version() + 1 &&
-                    record.prev == head->spine.position() &&
-                    record.skip == head->spine.Append(record.position);
-  head->sequenced_version.store(record.version, std::memory_order_relaxed);
-  head->visible_position.store(record.position, std::memory_order_relaxed);
-  HeadTable::Unpin(head);
-  if (fits) return absl::OkStatus();
+  const std::uint64_t hash = StreamHash(event.stream);
+  const absl::StatusOr<HeadEntry*> head = heads_.Pin(event.stream, hash);
+  if (!head.ok() && !absl::IsDataLoss(head.status())) return head.status();
+  bool fits = head.ok() && record.version == (*head)->spine.version() + 1 &&
+              record.prev == (*head)->spine.position() &&
+              record.skip == (*head)->spine.Append(record.position);
+  if (!fits) {
+    DAYBOOK_ASSIGN_OR_RETURN(const std::optional<Spine> spine, SpineBehindLoss(record, event));
+    fits = head.ok() && spine.has_value();
+    if (fits) (*head)->spine = *spine;
+  }
+  if (head.ok()) {
+    (*head)->sequenced_version.store(record.version, std::memory_order_relaxed);
+    (*head)->visible_position.store(record.position, std::memory_order_relaxed);
+    HeadTable::Unpin(*head);
+  }
+  if (!fits) {
+    // Its events can be read; to append to it would give a version twice.
+    broken_streams_.emplace(event.stream);
+    heads_.Erase(event.stream, hash);
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::optional<Spine>> WriterImpl::SpineBehindLoss(const RecordHeader& record,
+                                                                 const EventView& event) const {
+  if (record.prev < active_index_->first_position()) {
+    DAYBOOK_ASSIGN_OR_RETURN(const ReadView view, ViewAt(active_index_->first_position() - 1));
+    EventView before;
+    const bool lost = record.prev != 0 && !view.ReadEvent(record.prev, &before).ok();
+    if (lost) {
+      Spine spine;
+      const absl::Status walked =
+          WalkSpine(view, {SkipVersion(record.version), record.skip}, event.stream, &spine);
+      if (!walked.ok()) return std::nullopt;
+      spine.Push({record.version, record.position});
+      return spine;
+    }
+  }
   return DataLossAt({"log", 0, event.position, event.position},
                     "the event does not follow the one before it in its stream");
 }
@@ -314,39 +351,46 @@ absl::StatusOr<SpineNode> WriterImpl::SealedHead(std::string_view stream) const 
   const absl::Status read = view.ReadEvent(position, &event);
   if (read.ok() && event.stream == stream) return SpineNode{event.version.value(), position};
   if (newer != 0) return read;
-  // The hint leads nowhere, or to a damaged event: the segments know which.
+  // An event that is damaged is still the last: the entry has a hash of its own.
+  if (absl::IsDataLoss(read)) return SpineNode{hint.version, hint.position};
+  // The hint leads to an event of another stream.
   DAYBOOK_ASSIGN_OR_RETURN(const std::uint64_t last,
                            segment_heads_.LastBetween(stream, 0, applied));
-  if (last == 0) return read.ok() ? SpineNode{} : absl::StatusOr<SpineNode>(read);
+  if (!read.ok()) return read;
+  if (last == 0) return SpineNode{};
   DAYBOOK_RETURN_IF_ERROR(view.ReadEvent(last, &event));
   return SpineNode{event.version.value(), last};
 }
 
 absl::StatusOr<Spine> WriterImpl::LoadSpine(std::string_view stream) {
+  if (broken_streams_.contains(ToAbsl(stream))) return CannotGoOn(stream, 0);
   DAYBOOK_ASSIGN_OR_RETURN(SpineNode node, SealedHead(stream));
   Spine spine;
   if (node.position == 0) return spine;
   DAYBOOK_ASSIGN_OR_RETURN(const ReadView view, ViewAt(node.position));
-  std::vector<SpineNode> nodes;
   while (heads_before_ != 0 && node.position >= heads_before_) {
     Link link{};
     DAYBOOK_RETURN_IF_ERROR(view.LinkAt(node.position, &link));
     node = {node.version - 1, link.prev};
   }
+  DAYBOOK_RETURN_IF_ERROR(WalkSpine(view, node, stream, &spine));
+  return spine;
+}
+
+absl::Status WriterImpl::WalkSpine(const ReadView& view, SpineNode node, std::string_view stream,
+                                   Spine* spine) {
+  std::vector<SpineNode> nodes;
   while (node.position != 0) {
     nodes.push_back(node);
     Link link{};
     DAYBOOK_RETURN_IF_ERROR(view.LinkAt(node.position, &link));
     if (link.offset8 == 0 || link.skip >= node.position) {
-      return DataLossAt(
-          {"log", 0, Position(node.position), Position(node.position)},
-          absl::StrCat("stream '", ToAbsl(stream),
-                       "' cannot go on: an event that its links lead through is lost"));
+      return CannotGoOn(stream, node.position);
     }
     node = {SkipVersion(node.version), link.skip};
   }
-  for (auto it = nodes.rbegin(); it != nodes.rend(); ++it) spine.Push(*it);
-  return spine;
+  for (auto it = nodes.rbegin(); it != nodes.rend(); ++it) spine->Push(*it);
+  return absl::OkStatus();
 }
 
 absl::StatusOr<ReadView> WriterImpl::ViewAt(std::uint64_t visible) const {
@@ -394,8 +438,11 @@ absl::StatusOr<EventHandle> WriterImpl::EventAt(Position position) const {
 
 absl::StatusOr<std::uint64_t> WriterImpl::LastPosition(std::string_view stream) const {
   if (const auto position = heads_.VisiblePosition(stream, StreamHash(stream))) return *position;
-  DAYBOOK_ASSIGN_OR_RETURN(const SpineNode head, SealedHead(stream));
-  return head.position;
+  const absl::StatusOr<SpineNode> head = SealedHead(stream);
+  const bool broken = broken_streams_.contains(ToAbsl(stream));
+  if (broken || absl::IsDataLoss(head.status())) return segment_heads_.LastPosition(stream);
+  DAYBOOK_RETURN_IF_ERROR(head.status());
+  return head->position;
 }
 
 void WriterImpl::OnSealed(const LogTail& tail) {

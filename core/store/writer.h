@@ -8,6 +8,7 @@
 #include <optional>
 #include <string_view>
 
+#include "absl/container/flat_hash_set.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "append/appender.h"
@@ -67,6 +68,14 @@ class WriterImpl : public Reader::Impl, private History, private LogObserver, pr
   // The last event of a stream in the sealed segments; position 0 where there is none.
   [[nodiscard]] absl::StatusOr<SpineNode> SealedHead(std::string_view stream) const;
   absl::StatusOr<Spine> LoadSpine(std::string_view stream);
+  // From `node` back by skips.
+  static absl::Status WalkSpine(const ReadView& view, SpineNode node, std::string_view stream,
+                                Spine* spine);
+  // The spine of a stream up to `record`, which does not follow what is known of it because an
+  // event before it is lost; nullopt where the loss cannot be passed. kDataLoss where nothing is
+  // lost: then the links are wrong.
+  [[nodiscard]] absl::StatusOr<std::optional<Spine>> SpineBehindLoss(const RecordHeader& record,
+                                                                     const EventView& event) const;
   [[nodiscard]] absl::StatusOr<ReadView> ViewAt(std::uint64_t visible) const;
 
   // History
@@ -102,6 +111,9 @@ class WriterImpl : public Reader::Impl, private History, private LogObserver, pr
   std::unique_ptr<HeadStore> head_store_;
   SegmentHeads segment_heads_{&segments_};
   HeadTable heads_;
+  // Streams that nothing can be appended to, since it is not known how they go on; set while
+  // opening.
+  absl::flat_hash_set<std::string> broken_streams_;
   std::optional<WakeWriter> wake_;
   // The segment that grows, and its index; the leader's.
   std::shared_ptr<Segment> active_;

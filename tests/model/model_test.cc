@@ -247,21 +247,21 @@ void RunSteps(StoreOptions options, int steps) {
 int Steps(int full) { return std::getenv("DAYBOOK_TEST_SHORT") != nullptr ? full / 5 : full; }
 
 TEST_CASE("a store of small segments does what a vector does") {
-  RunSteps(SmallSegments(), Steps(15000));
+  RunSteps(SmallSegments(), Steps(5000));
 }
 
-TEST_CASE("a store of one segment does what a vector does") { RunSteps({}, Steps(10000)); }
+TEST_CASE("a store of one segment does what a vector does") { RunSteps({}, Steps(3000)); }
 
 TEST_CASE("a buffered store does what a vector does") {
   StoreOptions options = SmallSegments();
   options.durability = Durability::kBuffered;
-  RunSteps(options, Steps(10000));
+  RunSteps(options, Steps(3000));
 }
 
 TEST_CASE("a store that keeps almost no heads in memory does what a vector does") {
   StoreOptions options = SmallSegments();
   options.cached_heads_max = 1;
-  RunSteps(options, Steps(10000));
+  RunSteps(options, Steps(3000));
 }
 
 }  // namespace
