@@ -63,10 +63,9 @@ absl::StatusOr<AppendResult> Appender::Append(Commit::Impl* commit, const Append
   return Run(commit, nullptr, options);
 }
 
-absl::StatusOr<AppendResult> Appender::AppendAsync(std::unique_ptr<Commit::Impl> commit,
+absl::StatusOr<AppendResult> Appender::AppendAsync(std::unique_ptr<Commit::Impl>* commit,
                                                    const AppendOptions& options) {
-  Commit::Impl* const raw = commit.get();
-  return Run(raw, &commit, options);
+  return Run(commit->get(), commit, options);
 }
 
 absl::StatusOr<AppendResult> Appender::Run(Commit::Impl* commit,

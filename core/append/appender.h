@@ -22,8 +22,9 @@ class Appender {
 
   // Waits until the commit is as durable as asked.
   absl::StatusOr<AppendResult> Append(Commit::Impl* commit, const AppendOptions& options);
-  // Returns when the commit has its place.
-  absl::StatusOr<AppendResult> AppendAsync(std::unique_ptr<Commit::Impl> commit,
+  // Returns when the commit has its place. It is taken over where it gets one, and left where it
+  // does not.
+  absl::StatusOr<AppendResult> AppendAsync(std::unique_ptr<Commit::Impl>* commit,
                                            const AppendOptions& options);
 
  private:

@@ -78,6 +78,7 @@ std::size_t Commit::events() const { return impl_->events.size(); }
 std::size_t Commit::encoded_bytes() const { return impl_->bytes().size(); }
 EventId Commit::id(std::size_t index) const { return impl_->events[index].id; }
 void Commit::Clear() { impl_->Clear(); }
+void Commit::Adopt(std::unique_ptr<Impl> impl) { impl_ = std::move(impl); }
 std::unique_ptr<Commit::Impl> Commit::Release() {
   return std::exchange(impl_, std::make_unique<Impl>());
 }

@@ -159,7 +159,10 @@ absl::StatusOr<AppendResult> Store::Append(std::string_view stream, ExpectedVers
 
 absl::StatusOr<AppendResult> Store::AppendAsync(Commit&& commit, const AppendOptions& options) {
   DAYBOOK_RETURN_IF_ERROR((*writer_)->Check());
-  return (*writer_)->appender().AppendAsync(commit.Release(), options);
+  std::unique_ptr<Commit::Impl> impl = commit.Release();
+  absl::StatusOr<AppendResult> result = (*writer_)->appender().AppendAsync(&impl, options);
+  if (impl != nullptr) commit.Adopt(std::move(impl));  // not taken over
+  return result;
 }
 
 absl::Status Store::WaitDurable(Position position) {

@@ -366,4 +366,22 @@ TEST_CASE("an append cannot ask for less than the store gives") {
   CHECK(store->visible() == Position(0));
 }
 
+TEST_CASE("an asynchronous append that is refused leaves the commit to its caller") {
+  const Opened store;
+  REQUIRE_OK(AppendText(store.get(), "a-1", "{}"));
+  Commit commit;
+  REQUIRE_OK(commit.Add("a-1", EventOf("{}")));
+  REQUIRE_OK(commit.Expect("a-1", ExpectedVersion::NoStream()));
+  const EventId id = commit.id(0);
+  CHECK(absl::IsAborted(store->AppendAsync(std::move(commit)).status()));
+  REQUIRE(commit.events() == 1);
+  CHECK(commit.id(0) == id);
+  REQUIRE_OK(commit.Expect("a-1", ExpectedVersion::Exactly(Version(1))));
+  const auto placed = store->AppendAsync(std::move(commit));
+  REQUIRE_OK(placed);
+  CHECK(placed->events.front().id == id);
+  CHECK(commit.events() == 0);
+  REQUIRE_OK(store->WaitDurable(placed->last_position));
+}
+
 }  // namespace daybook::testing

@@ -109,6 +109,7 @@ class Commit {
   // For the store's own use.
   [[nodiscard]] Impl& impl() const { return *impl_; }
   [[nodiscard]] std::unique_ptr<Impl> Release();
+  void Adopt(std::unique_ptr<Impl> impl);
 
  private:
   std::unique_ptr<Impl> impl_;

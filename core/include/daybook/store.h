@@ -131,7 +131,7 @@ class Store : public Reader {
   // Sequences the commit and returns without waiting for the device: its place is fixed, but it is
   // neither visible nor durable before WaitDurable(result.last_position) says so. May wait where a
   // verdict rests on an append that is not visible yet; kResourceExhausted where too many bytes are
-  // on their way.
+  // on their way. The commit is empty afterwards; after an error it is as it was.
   absl::StatusOr<AppendResult> AppendAsync(Commit&& commit, const AppendOptions& options = {});
 
   // Waits until everything up to `position` is on the device. kUnknown where a sync failed.
