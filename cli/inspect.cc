@@ -76,8 +76,7 @@ absl::Status RunStreams(const StreamsFlags& flags, Console& console) {
     AppendStream(info, console.mode(), console.out().buffer());
     DAYBOOK_CLI_RETURN_IF_ERROR(console.out().FlushIfLarge());
   }
-  if (flags.options.as_of.position.has_value()) return absl::OkStatus();
-  return CheckReadableToTheEnd(**reader);
+  return absl::OkStatus();
 }
 
 absl::Status RunStats(const StatsFlags& flags, Console& console) {

@@ -57,12 +57,7 @@ absl::Status RunRead(const ReadFlags& flags, Console& console) {
   if (!cursor.ok()) return cursor.status();
   EventPrinter printer(console.mode());
   std::uint64_t printed = 0;
-  DAYBOOK_CLI_RETURN_IF_ERROR(PrintAll(*cursor, printer, console.out(), &printed));
-  const ReadOptions& options = flags.options;
-  const bool whole = console.out().closed() || cursor->basis().final ||
-                     options.to_position.has_value() || options.to_version.has_value() ||
-                     (printed == options.limit && options.direction == Direction::kForwards);
-  return whole ? absl::OkStatus() : CheckReadableToTheEnd(**reader);
+  return PrintAll(*cursor, printer, console.out(), &printed);
 }
 
 absl::Status RunTail(const TailFlags& flags, Console& console) {

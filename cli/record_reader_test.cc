@@ -46,7 +46,7 @@ Records ReadAll(const std::string& text, InputFormat format, std::size_t piece =
 
 TEST_CASE("lines come without their endings and with their numbers", "[cli][records]") {
   const std::string text = "\xEF\xBB\xBFone\r\n\n  \ntwo\nthree";
-  for (const std::size_t piece : {1, 2, 3, 7, 100}) {
+  for (const std::size_t piece : {1u, 2u, 3u, 7u, 100u}) {
     CHECK(ReadAll(text, InputFormat::kNdjson, piece) ==
           Records{{1, "one"}, {4, "two"}, {5, "three"}});
   }
@@ -57,7 +57,7 @@ TEST_CASE("lines come without their endings and with their numbers", "[cli][reco
 
 TEST_CASE("a record of CSV goes on over line breaks in quotes", "[cli][records]") {
   const std::string text = "a,b\r\n\"x\r\ny\",\"\"\"\n\"\n1,2\n\"open\n";
-  for (const std::size_t piece : {1, 2, 5, 100}) {
+  for (const std::size_t piece : {1u, 2u, 5u, 100u}) {
     CHECK(ReadAll(text, InputFormat::kCsv, piece) ==
           Records{{1, "a,b"}, {2, "\"x\r\ny\",\"\"\"\n\""}, {5, "1,2"}, {6, "\"open\n"}});
   }

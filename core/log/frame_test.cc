@@ -217,7 +217,7 @@ TEST_CASE("a frame that does not name its predecessor's hash is refused") {
   Put(&segment, next(2, log.tail().last_hash + 1));
   CHECK(After(segment, 1, &problem) == Result::kBad);
   CHECK_THAT(problem, HasText("does not follow the one before"));
-  for (const std::uint64_t position : {1, 3}) {
+  for (const std::uint64_t position : {1u, 3u}) {
     Put(&segment, next(position, log.tail().last_hash));
     CHECK(After(segment, 1, &problem) == Result::kBad);
     CHECK_THAT(problem, HasText("first position"));
