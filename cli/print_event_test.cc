@@ -82,9 +82,10 @@ TEST_CASE("an event that was printed and parsed is the same event", "[cli][print
         ContentType::kProtobuf, ContentType::kText}) {
     event.content_type = type;
     event.content_type_text = type == ContentType::kText ? "text/plain; charset=utf-8" : "";
-    const std::string line = Print(event);
-    ParsedEvent parsed;
-    REQUIRE_OK(parser.Parse(line.substr(0, line.size() - 1), parsed));
+    const std::string printed = Print(event);
+    const std::string_view line(printed.data(), printed.size() - 1);
+    ParsedEvent parsed;  // its views point into the line
+    REQUIRE_OK(parser.Parse(line, parsed));
     CHECK(parsed.stream == event.stream);
     CHECK(parsed.event.type == event.type);
     CHECK(parsed.event.id == event.id);
