@@ -201,7 +201,8 @@ void Sequencer::Place(Commit::Impl* commit, Group* group) {
   group->body_bytes += header.length;
   group->events += events;
   group->unfilled.fetch_add(1, std::memory_order_relaxed);
-  if (!spare_requested_ && offset_ > segment_.bytes / 2) {
+  // To write zeros takes as long as to write events, or longer while segments grow: begin early.
+  if (!spare_requested_ && offset_ > segment_.bytes / 8) {
     spare_requested_ = true;
     spare_->Request(NextSegmentBytes(segment_.bytes, config_.segment_bytes_max));
   }

@@ -23,6 +23,10 @@ SpareMaker::~SpareMaker() {
 
 void SpareMaker::Request(std::uint64_t bytes) {
   MutexLock lock(mutex_);
+  if (state_ == State::kClaimed) {
+    wanted_next_ = bytes;  // the claimed one still has the name
+    return;
+  }
   if (state_ != State::kNone && state_ != State::kFailed) return;
   state_ = State::kRequested;
   bytes_ = bytes;
@@ -76,7 +80,8 @@ absl::StatusOr<File> SpareMaker::Open() { return File::OpenReadWrite(path()); }
 
 void SpareMaker::Taken() {
   MutexLock lock(mutex_);
-  state_ = State::kNone;
+  state_ = wanted_next_ == 0 ? State::kNone : State::kRequested;
+  bytes_ = std::exchange(wanted_next_, 0);
   changed_.NotifyAll();
 }
 

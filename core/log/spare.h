@@ -23,7 +23,8 @@ class SpareMaker {
   explicit SpareMaker(std::filesystem::path log_directory);
   ~SpareMaker();
 
-  // Begins to make a spare of `bytes`, unless one is there or in the making. Returns at once.
+  // Begins to make a spare of `bytes`, unless one is there or in the making; while one is claimed, as
+  // soon as that is taken. Returns at once.
   void Request(std::uint64_t bytes);
 
   // The size of the spare that is ready and not yet claimed.
@@ -56,6 +57,7 @@ class SpareMaker {
   CondVar changed_;
   State state_ DAYBOOK_GUARDED_BY(mutex_) = State::kNone;
   std::uint64_t bytes_ DAYBOOK_GUARDED_BY(mutex_) = 0;
+  std::uint64_t wanted_next_ DAYBOOK_GUARDED_BY(mutex_) = 0;  // 0: none
   absl::Status failure_ DAYBOOK_GUARDED_BY(mutex_);
   bool closing_ DAYBOOK_GUARDED_BY(mutex_) = false;
   Thread thread_;  // last: it uses the others
