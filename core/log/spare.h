@@ -23,8 +23,8 @@ class SpareMaker {
   explicit SpareMaker(std::filesystem::path log_directory);
   ~SpareMaker();
 
-  // Begins to make a spare of `bytes`, unless one is there or in the making; while one is claimed, as
-  // soon as that is taken. Returns at once.
+  // Begins to make a spare of `bytes`, unless one is there or in the making; while one is claimed,
+  // as soon as that is taken. Returns at once.
   void Request(std::uint64_t bytes);
 
   // The size of the spare that is ready and not yet claimed.

@@ -47,7 +47,7 @@ class TestLog {
   void Add(std::int64_t recorded_at, std::vector<ModelEvent> commit);
   // Events of a few streams, types and tags, in commits of one to five, by a generator begun with
   // `seed`.
-  void AddRandom(std::uint32_t seed, std::size_t events);
+  void AddRandom(std::uint32_t seed, std::size_t count);
 
   // Before Build: begins a new segment with the next event; makes the index of the segments so
   // far a sidecar.

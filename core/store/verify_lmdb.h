@@ -60,7 +60,7 @@ class LmdbSnapshot {
   absl::Status Walk(const Tree& tree, Pages* used, const Visit& visit) const;
   absl::Status WalkPage(std::uint64_t number, std::uint32_t level, Walker* walker) const;
   absl::Status VisitLeaf(std::uint64_t page, std::span<const std::byte> node, Walker* walker) const;
-  absl::Status ReadValue(std::uint64_t page, std::span<const std::byte> node, Pages* used,
+  absl::Status ReadValue(std::uint64_t page, std::span<const std::byte> bytes, Pages* used,
                          std::span<const std::byte>* value) const;
   absl::Status CheckFree(std::uint64_t page, std::string_view value, Pages* used) const;
   [[nodiscard]] Pages NoPages() const;
