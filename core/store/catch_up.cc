@@ -13,18 +13,22 @@ absl::StatusOr<std::unique_ptr<ActiveIndex>> MakeActiveIndex(std::uint64_t first
   return ActiveIndex::Create(first_position, segment_bytes, kRecordBytesMin);
 }
 
+ActiveIndex::Entry IndexEntryOf(std::uint64_t offset, const RecordHeader& record,
+                                const EventView& event) {
+  return {.offset = offset,
+          .version = record.version,
+          .prev = record.prev,
+          .skip = record.skip,
+          .recorded_at = record.recorded_at,
+          .effective_at = event.effective_at().unix_nanoseconds(),
+          .stream = event.stream,
+          .stream_hash = StreamHash(event.stream),
+          .type = event.type,
+          .id = event.id};
+}
+
 void CatchUp::Add(std::uint64_t offset, const RecordHeader& record, const EventView& event) {
-  index_->Add({.offset = offset,
-               .version = record.version,
-               .prev = record.prev,
-               .skip = record.skip,
-               .recorded_at = record.recorded_at,
-               .effective_at = event.effective_at().unix_nanoseconds(),
-               .stream = event.stream,
-               .stream_hash = StreamHash(event.stream),
-               .type = event.type,
-               .id = event.id},
-              event.tags);
+  index_->Add(IndexEntryOf(offset, record, event), event.tags);
 }
 
 absl::StatusOr<FrameScanner::Result> CatchUp::Advance(std::uint64_t limit, const Visit& visit) {

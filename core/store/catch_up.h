@@ -21,6 +21,10 @@ namespace daybook {
 absl::StatusOr<std::unique_ptr<ActiveIndex>> MakeActiveIndex(std::uint64_t first_position,
                                                              std::uint64_t segment_bytes);
 
+// What the index holds of the event whose record stands at `offset`. The views are the event's.
+ActiveIndex::Entry IndexEntryOf(std::uint64_t offset, const RecordHeader& record,
+                                const EventView& event);
+
 // Walks the frames of one segment into an index. Not thread-safe.
 class CatchUp {
  public:

@@ -7,6 +7,7 @@
 #include "index/active_arrays.h"
 #include "index/head_store_format.h"
 #include "index/sidecar.h"
+#include "store/catch_up.h"
 #include "store/verify_events.h"
 
 namespace daybook {
@@ -153,17 +154,7 @@ void SidecarCheck::Add(std::uint64_t offset, const RecordHeader& record, const E
       index_->added() >= index_->capacity()) {
     return;
   }
-  index_->Add({.offset = offset,
-               .version = record.version,
-               .prev = record.prev,
-               .skip = record.skip,
-               .recorded_at = record.recorded_at,
-               .effective_at = event.effective_at().unix_nanoseconds(),
-               .stream = event.stream,
-               .stream_hash = StreamHash(event.stream),
-               .type = event.type,
-               .id = event.id},
-              event.tags);
+  index_->Add(IndexEntryOf(offset, record, event), event.tags);
 }
 
 void SidecarCheck::Lose(PositionSpan positions) { FillUpTo(positions.last + 1); }

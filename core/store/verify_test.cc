@@ -279,16 +279,7 @@ TEST_CASE("a sidecar that is whole but lies is found") {
     while (scanner.Next() == FrameScanner::Result::kFrame) {
       WalkFrame(**log, scanner.frame(), &recorded_at,
                 [&](std::uint64_t offset, const RecordHeader& record, const EventView& event) {
-                  ActiveIndex::Entry entry{.offset = offset,
-                                           .version = record.version,
-                                           .prev = record.prev,
-                                           .skip = record.skip,
-                                           .recorded_at = record.recorded_at,
-                                           .effective_at = event.effective_at().unix_nanoseconds(),
-                                           .stream = event.stream,
-                                           .stream_hash = StreamHash(event.stream),
-                                           .type = event.type,
-                                           .id = event.id};
+                  ActiveIndex::Entry entry = IndexEntryOf(offset, record, event);
                   TagList tags = event.tags;
                   change(record.position, &entry, &tags);
                   (*index)->Add(entry, tags);
