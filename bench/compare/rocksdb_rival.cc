@@ -24,6 +24,9 @@ void Check(const rocksdb::Status& status) {
 rocksdb::ColumnFamilyOptions TableOptions(std::size_t block_bytes) {
   rocksdb::ColumnFamilyOptions options;
   options.write_buffer_size = std::size_t{128} << 20;
+  options.memtable_prefix_bloom_size_ratio =
+      0.02;  // that a key is not there is asked of each event
+  options.memtable_whole_key_filtering = true;
   options.compression = rocksdb::kNoCompression;
   rocksdb::BlockBasedTableOptions table;
   table.block_size = block_bytes;
@@ -92,6 +95,7 @@ class RocksdbStore : public EventStore {
     void Append(const Plan& plan, std::uint64_t commit) override {
       const std::int64_t recorded_at = Now();
       batch_.Clear();
+      CheckVersions(plan, commit);
       for (std::uint64_t i = 0; i < plan.events_per_commit(); ++i) {
         const Event event = plan.At(commit * plan.events_per_commit() + i);
         position_.clear();
@@ -105,8 +109,32 @@ class RocksdbStore : public EventStore {
     }
 
    private:
+    // What the unique index of the other stores does: an event of this version would be a conflict.
+    // There is one writer, or else this and the write would have to be one transaction.
+    void CheckVersions(const Plan& plan, std::uint64_t commit) {
+      const std::size_t count = plan.events_per_commit();
+      keys_.resize(count);
+      slices_.resize(count);
+      found_.resize(count);
+      statuses_.resize(count);
+      for (std::size_t i = 0; i < count; ++i) {
+        EncodeStreamKey(plan.At(commit * count + i), &keys_[i]);
+        slices_[i] = keys_[i];
+      }
+      store_->db_->MultiGet({}, store_->by_stream_, count, slices_.data(), found_.data(),
+                            statuses_.data());
+      for (std::size_t i = 0; i < count; ++i) {
+        if (!statuses_[i].IsNotFound()) Die("RocksDB: a version that is there already");
+        found_[i].Reset();
+      }
+    }
+
     RocksdbStore* store_;
     rocksdb::WriteOptions options_;
+    std::vector<std::string> keys_;
+    std::vector<rocksdb::Slice> slices_;
+    std::vector<rocksdb::PinnableSlice> found_;
+    std::vector<rocksdb::Status> statuses_;
     rocksdb::WriteBatch batch_;
     std::string position_, key_, record_;
   };

@@ -14,24 +14,28 @@ namespace {
 class Pins {
  public:
   static absl::StatusOr<Pins> Take(HeadTable* heads, Commit::Impl* commit) {
-    Pins pins;
-    for (Commit::Impl::Stream& stream : commit->streams) {
-      DAYBOOK_ASSIGN_OR_RETURN(stream.entry, heads->Pin(stream.name, stream.hash));
-      pins.entries_.push_back(stream.entry);
+    std::vector<HeadRequest> requests;
+    requests.reserve(commit->streams.size());
+    for (const Commit::Impl::Stream& stream : commit->streams) {
+      requests.push_back({stream.name, stream.hash});
     }
-    return pins;
+    DAYBOOK_RETURN_IF_ERROR(heads->PinAll(requests));
+    for (std::size_t i = 0; i < requests.size(); ++i) {
+      commit->streams[i].entry = requests[i].entry;
+    }
+    return Pins(std::move(requests));
   }
-  Pins(Pins&& other) noexcept : entries_(std::exchange(other.entries_, {})) {}
+  Pins(Pins&& other) noexcept : pinned_(std::exchange(other.pinned_, {})) {}
   Pins& operator=(Pins&&) = delete;
   ~Pins() {
-    for (HeadEntry* entry : entries_) HeadTable::Unpin(entry);
+    for (const HeadRequest& pinned : pinned_) HeadTable::Unpin(pinned.entry);
   }
   // The group has the commit now, and unpins when it is done.
-  void HandOver() { entries_.clear(); }
+  void HandOver() { pinned_.clear(); }
 
  private:
-  Pins() = default;
-  std::vector<HeadEntry*> entries_;
+  explicit Pins(std::vector<HeadRequest> pinned) : pinned_(std::move(pinned)) {}
+  std::vector<HeadRequest> pinned_;
 };
 
 // Computes what only the place of the commit decides. Outside of every lock: the leader waits for

@@ -87,8 +87,10 @@ void Commit::Impl::Clear() {
   events.clear();
   streams.clear();
   conditions.clear();
-  stream_of_hash_.clear();
-  given_ids_.clear();
+  names_.release();
+  // clear() would give the room back, to be asked for again by the next commit.
+  stream_of_hash_.erase(stream_of_hash_.begin(), stream_of_hash_.end());
+  given_ids_.erase(given_ids_.begin(), given_ids_.end());
   tried = false;
   Reserve(sizeof(CommitHeader));
   size_ = sizeof(CommitHeader);
@@ -113,10 +115,11 @@ std::uint32_t Commit::Impl::StreamIndex(std::string_view name) {
       if (streams[i].hash == hash && streams[i].name == name) return i;
     }
   }
-  Stream stream;
-  stream.name = name;
+  auto* const copy = static_cast<char*>(names_.allocate(name.size(), alignof(char)));
+  std::memcpy(copy, name.data(), name.size());
+  Stream& stream = streams.emplace_back();
+  stream.name = {copy, name.size()};
   stream.hash = hash;
-  streams.push_back(std::move(stream));
   return static_cast<std::uint32_t>(streams.size() - 1);
 }
 

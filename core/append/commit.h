@@ -7,8 +7,8 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <memory_resource>
 #include <span>
-#include <string>
 #include <string_view>
 #include <vector>
 
@@ -30,7 +30,7 @@ class Commit::Impl {
     EventId id;
   };
   struct Stream {
-    std::string name;
+    std::string_view name;  // in names_
     std::uint64_t hash = 0;
     ExpectedVersion expected;
     std::uint32_t events = 0;  // of this commit; 0: only checked
@@ -80,6 +80,7 @@ class Commit::Impl {
   std::unique_ptr<std::uint64_t[]> words_;
   std::size_t capacity_ = 0;  // bytes
   std::size_t size_ = 0;      // bytes, the commit header included
+  std::pmr::monotonic_buffer_resource names_;
   absl::flat_hash_map<std::uint64_t, std::uint32_t> stream_of_hash_;
   absl::flat_hash_set<std::uint64_t> given_ids_;  // IdHash of those that the caller gave
 };

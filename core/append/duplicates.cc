@@ -42,7 +42,7 @@ absl::StatusOr<std::vector<std::uint64_t>> FindDuplicates(const Commit::Impl& co
     DAYBOOK_ASSIGN_OR_RETURN(const EventHandle stored, history.EventAt(Position(position)));
     if (!SameContent(*stored, commit.Decode(event))) {
       return absl::AlreadyExistsError(absl::StrCat(
-          "the event id ", event.id.ToString(), " was used before in stream '", stream.name,
+          "the event id ", event.id.ToString(), " was used before in stream '", ToAbsl(stream.name),
           "', at position ", position, ", with other content; use another id for another event"));
     }
     known.resize(commit.events.size());

@@ -36,10 +36,12 @@ struct Group {
   // Under the lock of the group commit.
   bool wants_sync = false;
   std::uint32_t blocking = 0;  // callers that wait for it, or are about to
-  std::uint32_t waiting = 0;   // of them, those that sleep
-  bool done = false;
-  absl::Status status;
-  CondVar finished;
+  std::uint32_t waiting = 0;   // of them, those that sleep or were told to lead
+  absl::Status status;         // for everyone once the signal says kDone
+
+  // What those who sleep wait for, and return with kDone without any lock. Stored under the lock.
+  enum class Signal : std::uint32_t { kSleep, kLead, kDone };
+  std::atomic<Signal> signal{Signal::kSleep};
 };
 
 }  // namespace daybook

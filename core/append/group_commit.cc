@@ -13,6 +13,10 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
+// To begin the writing of a frame ahead of its sync takes a system call, which a small one does not
+// earn back.
+constexpr std::uint64_t kLargeFrameBytes = std::uint64_t{16} << 10;
+
 }  // namespace
 
 GroupCommit::GroupCommit(Config config, Sequencer::Config sequencer, SegmentWriter writer,
@@ -80,15 +84,23 @@ absl::StatusOr<Sequenced> GroupCommit::Sequence(Commit::Impl* commit,
 }
 
 absl::Status GroupCommit::Wait(Group* group) {
-  MutexLock lock(mutex_);
-  while (!group->done) {
-    if (!flushing_ && !queue_.empty()) {
-      Flush();
-    } else {
+  using Signal = Group::Signal;
+  while (group->signal.load(std::memory_order_acquire) != Signal::kDone) {
+    {
+      MutexLock lock(mutex_);
+      Signal lead = Signal::kLead;
+      group->signal.compare_exchange_strong(lead, Signal::kSleep);  // this caller has it
+      while (group->signal.load() != Signal::kDone && !flushing_ && !queue_.empty()) Flush();
+      if (group->signal.load() == Signal::kDone) break;
       ++group->waiting;
-      group->finished.Wait(mutex_);
-      --group->waiting;
     }
+    // To be woken takes about as long as the sync that is waited for: most see its end while they
+    // let others run.
+    for (int i = 0; i < 16 && group->signal.load(std::memory_order_acquire) == Signal::kSleep;
+         ++i) {
+      std::this_thread::yield();
+    }
+    group->signal.wait(Signal::kSleep, std::memory_order_acquire);
   }
   return group->status;
 }
@@ -183,10 +195,13 @@ absl::Status GroupCommit::WriteGroup(Group* group) {
   for (const Group::Slot& slot : group->slots) pieces.push_back(slot.commit->bytes());
   DAYBOOK_RETURN_IF_ERROR(writer_.WriteFrame(
       FrameKind::kData, static_cast<std::uint32_t>(group->slots.size()), group->events, pieces));
-  if (group->wants_sync || config_.durability == Durability::kSync) {
-    DAYBOOK_RETURN_IF_ERROR(writer_.Sync());
-  }
+  const bool syncs = group->wants_sync || config_.durability == Durability::kSync;
+  // The device works on a large frame while its events go into the index, where nobody sees them
+  // before they are published.
+  if (syncs && writer_.tail().offset - offset >= kLargeFrameBytes) writer_.BeginSync(offset);
   AddToIndex(*group, offset);
+  if (syncs) DAYBOOK_RETURN_IF_ERROR(writer_.Sync());
+  Publish(*group);
   written_position_ = writer_.tail().next_position - 1;
   if (writer_.durable_upto() == writer_.tail().offset) synced_position_ = written_position_;
   return absl::OkStatus();
@@ -215,6 +230,9 @@ void GroupCommit::AddToIndex(const Group& group, std::uint64_t frame_offset) {
     }
     commit_offset += slot.commit->bytes().size();
   }
+}
+
+void GroupCommit::Publish(const Group& group) {
   index_->Publish();
   for (const Group::Slot& slot : group.slots) {
     for (const Commit::Impl::Stream& stream : slot.commit->streams) {
@@ -238,15 +256,19 @@ void GroupCommit::Finish(const std::shared_ptr<Group>& group) {
     for (const Commit::Impl::Stream& stream : slot.owned->streams) HeadTable::Unpin(stream.entry);
     slot.owned.reset();
   }
-  group->done = true;
-  group->finished.NotifyAll();
+  group->signal.store(Group::Signal::kDone, std::memory_order_release);
+  group->signal.notify_all();
   progress_.NotifyAll();
 }
 
 void GroupCommit::HandOn() {
   if (!queue_.empty() && queue_.front()->blocking > 0) {
     // Those of its callers that do not sleep yet will find that nobody flushes.
-    if (queue_.front()->waiting > 0) queue_.front()->finished.NotifyOne();
+    Group& next = *queue_.front();
+    if (next.waiting > 0) {
+      next.signal.store(Group::Signal::kLead);
+      next.signal.notify_one();
+    }
   } else if (!queue_.empty() || log_thread_sleeps_) {
     log_work_.NotifyOne();
   }

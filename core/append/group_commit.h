@@ -81,6 +81,8 @@ class GroupCommit {
   // By the leader, without the lock.
   absl::Status WriteGroup(Group* group);
   void AddToIndex(const Group& group, std::uint64_t frame_offset);
+  // Makes what was added to the index visible to readers, up to visible().
+  void Publish(const Group& group);
   // After a flush, with the lock.
   void Finish(const std::shared_ptr<Group>& group) DAYBOOK_REQUIRES(mutex_);
   void Advance() DAYBOOK_REQUIRES(mutex_);

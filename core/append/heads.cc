@@ -1,11 +1,27 @@
 #include "append/heads.h"
 
+#include <algorithm>
+#include <cstring>
+#include <new>
 #include <optional>
 #include <utility>
 
 #include "base/status.h"
 
 namespace daybook {
+
+OwnedHeadEntry HeadEntry::New(std::string_view stream, std::uint64_t stream_hash) {
+  void* const room =
+      ::operator new(sizeof(HeadEntry) + stream.size(), std::align_val_t(alignof(HeadEntry)));
+  auto* const entry = new (room) HeadEntry(stream_hash, static_cast<std::uint32_t>(stream.size()));
+  std::memcpy(static_cast<void*>(entry + 1), stream.data(), stream.size());
+  return OwnedHeadEntry(entry);
+}
+
+void DeleteHeadEntry::operator()(HeadEntry* entry) const {
+  entry->~HeadEntry();
+  ::operator delete(entry, std::align_val_t(alignof(HeadEntry)));
+}
 
 std::uint64_t Spine::Append(std::uint64_t position) {
   const std::size_t n = nodes_.size();
@@ -26,17 +42,17 @@ HeadEntry* HeadTable::FindIn(const Shard& shard, std::string_view stream, std::u
   const auto found = shard.entries.find(hash);
   if (found == shard.entries.end()) return nullptr;
   HeadEntry* entry = found->second.get();
-  while (entry != nullptr && entry->name != stream) entry = entry->next_of_hash.get();
+  while (entry != nullptr && entry->name() != stream) entry = entry->next_of_hash.get();
   return entry;
 }
 
 HeadEntry* HeadTable::InsertIn(Shard& shard, std::string_view stream, std::uint64_t hash,
                                Spine spine) {
-  auto entry = std::make_unique<HeadEntry>(stream, hash);
+  OwnedHeadEntry entry = HeadEntry::New(stream, hash);
   entry->sequenced_version.store(spine.version(), std::memory_order_relaxed);
   entry->visible_position.store(spine.position(), std::memory_order_relaxed);
   entry->spine = std::move(spine);
-  std::unique_ptr<HeadEntry>& slot = shard.entries[hash];
+  OwnedHeadEntry& slot = shard.entries[hash];
   entry->next_of_hash = std::move(slot);
   slot = std::move(entry);
   return slot.get();
@@ -68,6 +84,49 @@ absl::StatusOr<HeadEntry*> HeadTable::Pin(std::string_view stream, std::uint64_t
   }
 }
 
+// A head that is not in the cache takes longer to fetch than all that is done with it: so many are
+// fetched at once.
+void HeadTable::PinPresent(std::span<HeadRequest> requests) DAYBOOK_NO_THREAD_SAFETY_ANALYSIS {
+  for (Shard& shard : shards_) shard.mutex.ReaderLock();
+  for (const HeadRequest& request : requests) ShardOf(request.hash).entries.prefetch(request.hash);
+  for (HeadRequest& request : requests) {
+    const auto& entries = ShardOf(request.hash).entries;
+    const auto found = entries.find(request.hash);
+    request.entry = found == entries.end() ? nullptr : found->second.get();
+    if (request.entry == nullptr) continue;
+    const auto* const line = reinterpret_cast<const std::byte*>(request.entry);
+    for (std::size_t at = 0; at <= sizeof(HeadEntry); at += 64) __builtin_prefetch(line + at, 1);
+  }
+  for (HeadRequest& request : requests) {
+    while (request.entry != nullptr && request.entry->name() != request.stream) {
+      request.entry = request.entry->next_of_hash.get();
+    }
+    if (request.entry != nullptr) request.entry->pins.fetch_add(1, std::memory_order_relaxed);
+  }
+  for (Shard& shard : shards_) shard.mutex.ReaderUnlock();
+}
+
+absl::Status HeadTable::PinAll(std::span<HeadRequest> requests) {
+  constexpr std::size_t kAtOnce = 64;    // more would fall out of the cache before they are used
+  constexpr std::size_t kFew = kShards;  // for these it does not pay to lock all shards
+  for (std::size_t i = 0; i < requests.size() && requests.size() >= kFew; i += kAtOnce) {
+    PinPresent(requests.subspan(i, std::min(kAtOnce, requests.size() - i)));
+  }
+  for (HeadRequest& request : requests) {
+    if (request.entry != nullptr) continue;
+    const absl::StatusOr<HeadEntry*> entry = Pin(request.stream, request.hash);
+    if (entry.ok()) {
+      request.entry = *entry;
+      continue;
+    }
+    for (HeadRequest& pinned : requests) {
+      if (pinned.entry != nullptr) Unpin(std::exchange(pinned.entry, nullptr));
+    }
+    return entry.status();
+  }
+  return absl::OkStatus();
+}
+
 std::optional<std::uint64_t> HeadTable::VisiblePosition(std::string_view stream,
                                                         std::uint64_t hash) const {
   Shard& shard = ShardOf(hash);
@@ -82,8 +141,8 @@ void HeadTable::Erase(std::string_view stream, std::uint64_t hash) {
   WriterLock lock(shard.mutex);
   const auto found = shard.entries.find(hash);
   if (found == shard.entries.end()) return;
-  std::unique_ptr<HeadEntry>* slot = &found->second;
-  while (*slot != nullptr && (*slot)->name != stream) slot = &(*slot)->next_of_hash;
+  OwnedHeadEntry* slot = &found->second;
+  while (*slot != nullptr && (*slot)->name() != stream) slot = &(*slot)->next_of_hash;
   if (*slot != nullptr) *slot = std::move((*slot)->next_of_hash);
   if (found->second == nullptr) shard.entries.erase(found);
   ++shard.evictions;

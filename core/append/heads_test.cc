@@ -84,7 +84,7 @@ TEST_CASE("a head is loaded once and then found, with what was loaded") {
   CHECK(table.VisiblePosition("abc", 5) == std::nullopt);
   const auto first = table.Pin("abc", 5);
   REQUIRE_OK(first);
-  CHECK((*first)->name == "abc");
+  CHECK((*first)->name() == "abc");
   CHECK((*first)->spine.version() == 3);
   CHECK((*first)->sequenced_version == 3);
   CHECK((*first)->visible_position == 3);
@@ -94,6 +94,47 @@ TEST_CASE("a head is loaded once and then found, with what was loaded") {
   CHECK((*first)->pins == 2);
   CHECK(loads == 1);
   CHECK(table.size() == 1);
+}
+
+TEST_CASE("many heads are pinned at once, in memory or not, and of one hash too") {
+  std::vector<std::string> names;
+  for (int i = 0; i < 500; ++i) names.push_back("stream-" + std::to_string(i));
+  const auto hash_of = [](std::size_t i) { return (i / 2) * 0x9E3779B97F4A7C15; };
+  int loads = 0;
+  HeadTable table([&](std::string_view) {
+    ++loads;
+    return Spine();
+  });
+  for (std::size_t i = 0; i < names.size(); i += 3) {
+    HeadTable::Unpin(*table.Pin(names[i], hash_of(i)));
+  }
+  for (const std::size_t count : {std::size_t{1}, std::size_t{15}, std::size_t{16}, names.size()}) {
+    std::vector<HeadRequest> requests;
+    for (std::size_t i = 0; i < count; ++i) requests.push_back({names[i], hash_of(i)});
+    REQUIRE_OK(table.PinAll(requests));
+    for (std::size_t i = 0; i < count; ++i) {
+      CHECK(requests[i].entry->name() == names[i]);
+      CHECK(requests[i].entry->pins == 1);
+      CHECK(*table.Pin(names[i], hash_of(i)) == requests[i].entry);
+      HeadTable::Unpin(requests[i].entry);
+      HeadTable::Unpin(requests[i].entry);
+    }
+  }
+  CHECK(loads == 500);
+}
+
+TEST_CASE("where one of many heads cannot be loaded none is pinned") {
+  HeadTable table([&](std::string_view stream) -> absl::StatusOr<Spine> {
+    if (stream == "19") return absl::DataLossError("bad");
+    return Spine();
+  });
+  std::vector<std::string> names;
+  for (int i = 0; i < 40; ++i) names.push_back(std::to_string(i));
+  std::vector<HeadRequest> requests;
+  for (std::size_t i = 0; i < names.size(); ++i) requests.push_back({names[i], i << 58});
+  CHECK(table.PinAll(requests).code() == absl::StatusCode::kDataLoss);
+  table.Evict(0, 0);
+  CHECK(table.size() == 0);
 }
 
 TEST_CASE("a load that fails pins nothing and is tried again") {

@@ -98,7 +98,8 @@ bool Sequencer::CheckVersions(const Commit::Impl& commit, std::uint64_t looked_u
           Sequenced::Outcome::kLookAgain;  // it may be the first append of this very commit
     } else {
       result->outcome = Sequenced::Outcome::kRejected;
-      result->status = ConflictStatus({stream.name, stream.expected, actual, Position(0)});
+      result->status =
+          ConflictStatus({std::string(stream.name), stream.expected, actual, Position(0)});
     }
     return false;
   }
@@ -201,10 +202,12 @@ void Sequencer::Place(Commit::Impl* commit, Group* group) {
   group->body_bytes += header.length;
   group->events += events;
   group->unfilled.fetch_add(1, std::memory_order_relaxed);
-  // To write zeros takes as long as to write events, or longer while segments grow: begin early.
-  if (!spare_requested_ && offset_ > segment_.bytes / 8) {
+  // To write zeros takes as long as to write events, and longer while segments grow: begin early.
+  const std::uint64_t next_bytes = NextSegmentBytes(segment_.bytes, config_.segment_bytes_max);
+  const std::uint64_t begin = segment_.bytes / (next_bytes > segment_.bytes ? 64 : 8);
+  if (!spare_requested_ && offset_ > begin) {
     spare_requested_ = true;
-    spare_->Request(NextSegmentBytes(segment_.bytes, config_.segment_bytes_max));
+    spare_->Request(next_bytes);
   }
 }
 

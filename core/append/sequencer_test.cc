@@ -422,15 +422,26 @@ TEST_CASE("a sealed segment takes nothing more") {
   CHECK(log->ReserveWatermark());
 }
 
-TEST_CASE("the spare is asked for when the segment is half full, in its next size") {
-  Log log({.segment_bytes_max = std::uint64_t{1} << 20}, 64 << 10);
-  const CommitPtr first = Large(20'000);
+TEST_CASE("while segments grow, the spare is asked for early, in its next size") {
+  Log log({.segment_bytes_max = std::uint64_t{2} << 20}, 512 << 10);
+  const CommitPtr first = Large(2'000);
+  REQUIRE(log.Sequence(first.get()).outcome == Outcome::kDone);
+  CHECK_FALSE(log.spare().ready());
+  const CommitPtr second = Large(4'000);
+  REQUIRE(log.Sequence(second.get()).outcome == Outcome::kDone);
+  REQUIRE_OK(log.spare().WaitReady(1));  // of the attempt that is under way
+  CHECK(log.spare().ready() == std::uint64_t{2} << 20);
+}
+
+TEST_CASE("a spare of the same size is asked for when an eighth of the segment is used") {
+  Log log({.segment_bytes_max = 512 << 10}, 512 << 10);
+  const CommitPtr first = Large(50'000);
   REQUIRE(log.Sequence(first.get()).outcome == Outcome::kDone);
   CHECK_FALSE(log.spare().ready());
   const CommitPtr second = Large(20'000);
   REQUIRE(log.Sequence(second.get()).outcome == Outcome::kDone);
   REQUIRE_OK(log.spare().WaitReady(1));  // of the attempt that is under way
-  CHECK(log.spare().ready() == 256 << 10);
+  CHECK(log.spare().ready() == 512 << 10);
 }
 
 // What the leader does, one group at a time, with a real writer: it checks that every frame fits

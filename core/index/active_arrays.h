@@ -27,6 +27,7 @@ struct ActiveIndex::Arrays {
   ReservedArray<std::uint32_t> categories;
   ReservedArray<std::uint64_t> stream_hashes;
   ReservedArray<std::uint64_t> id_hashes;
+  ReservedArray<std::int64_t> effective_ats;
   ReservedArray<std::int64_t> time_samples;
   ReservedArray<TagEntry> tags;
   // By number: how many events have the term. Read and written by std::atomic_ref.

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "absl/container/flat_hash_map.h"
 #include "base/check.h"
 #include "base/status.h"
 #include "index/active_arrays.h"
@@ -53,6 +54,7 @@ absl::StatusOr<std::unique_ptr<ActiveIndex>> ActiveIndex::Create(std::uint64_t f
   DAYBOOK_ASSIGN_OR_RETURN(a.categories, ReservedArray<std::uint32_t>::Reserve(events));
   DAYBOOK_ASSIGN_OR_RETURN(a.stream_hashes, ReservedArray<std::uint64_t>::Reserve(events));
   DAYBOOK_ASSIGN_OR_RETURN(a.id_hashes, ReservedArray<std::uint64_t>::Reserve(events));
+  DAYBOOK_ASSIGN_OR_RETURN(a.effective_ats, ReservedArray<std::int64_t>::Reserve(events));
   DAYBOOK_ASSIGN_OR_RETURN(a.type_counts, ReservedArray<std::uint64_t>::Reserve(events));
   DAYBOOK_ASSIGN_OR_RETURN(a.category_counts, ReservedArray<std::uint64_t>::Reserve(events));
   DAYBOOK_ASSIGN_OR_RETURN(a.time_samples,
@@ -78,6 +80,7 @@ void ActiveIndex::Add(const Entry& entry, const TagList& tags) {
                     .skip = entry.skip};
   a.stream_hashes[local] = entry.stream_hash;
   a.id_hashes[local] = IdHash(entry.stream_hash, entry.id);
+  a.effective_ats[local] = entry.effective_at;
 
   const std::uint32_t type = a.type_terms.NumberOf(entry.type);
   a.types[local] = type;
@@ -158,6 +161,28 @@ void ActiveIndex::FindId(std::uint64_t id_hash, std::uint64_t limit,
 void ActiveIndex::FindHead(std::uint64_t stream_hash, std::vector<std::uint32_t>* locals) const {
   arrays_->head_lookup.Find({arrays_->stream_hashes.data(), count()}, links_, first_position_,
                             stream_hash, locals);
+}
+
+std::optional<std::vector<StreamSummary>> ActiveIndex::SummarizeStreams() const {
+  const std::uint64_t events = count();
+  std::vector<StreamSummary> streams;
+  absl::flat_hash_map<std::uint64_t, std::uint32_t> stream_of_hash;
+  for (std::uint64_t local = 0; local < events; ++local) {
+    const Link& link = links_[local];
+    if (link.offset8 == 0) return std::nullopt;
+    const auto [found, added] = stream_of_hash.try_emplace(
+        arrays_->stream_hashes[local], static_cast<std::uint32_t>(streams.size()));
+    if (added) streams.emplace_back();
+    StreamSummary& stream = streams[found->second];
+    // An event follows the last one of its stream, which may lie before the segment.
+    const bool follows =
+        added ? link.prev < first_position_ : link.prev == first_position_ + stream.last_local;
+    if (!follows) return std::nullopt;
+    stream.last_local = static_cast<std::uint32_t>(local);
+    stream.effective.min = std::min(stream.effective.min, arrays_->effective_ats[local]);
+    stream.effective.max = std::max(stream.effective.max, arrays_->effective_ats[local]);
+  }
+  return streams;
 }
 
 void ActiveIndex::AllHeads(std::vector<std::uint32_t>* locals) const {

@@ -19,6 +19,12 @@
 
 namespace daybook {
 
+// What a segment says of one stream.
+struct StreamSummary {
+  std::uint32_t last_local = 0;  // of its last event
+  SegmentIndex::EffectiveBounds effective;
+};
+
 class ActiveIndex : public SegmentIndex {
  public:
   // For a segment of `segment_bytes`, of which no event can be smaller than `record_bytes_min`.
@@ -68,6 +74,10 @@ class ActiveIndex : public SegmentIndex {
               std::vector<std::uint32_t>* locals) const override;
   void FindHead(std::uint64_t stream_hash, std::vector<std::uint32_t>* locals) const override;
   void AllHeads(std::vector<std::uint32_t>* locals) const override;
+
+  // All streams of the published events, in the order of their first events. Nothing where events
+  // are lost or streams share a hash: then only the log can tell.
+  [[nodiscard]] std::optional<std::vector<StreamSummary>> SummarizeStreams() const;
 
   struct Arrays;  // for the writer of sidecars
   [[nodiscard]] const Arrays& arrays() const { return *arrays_; }

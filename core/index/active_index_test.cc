@@ -101,6 +101,43 @@ TEST_CASE("lookups go on from where they were when events follow") {
   }
 }
 
+TEST_CASE("streams are summed up by their last events and the bounds of their times") {
+  const auto index = MakeIndex();
+  const auto add = [&](std::uint64_t position, std::uint64_t prev, std::string_view stream,
+                       std::int64_t effective_at) {
+    ActiveIndex::Entry entry = EntryOf(position, stream);
+    entry.prev = prev;
+    entry.effective_at = effective_at;
+    index->Add(entry, TagList());
+    index->Publish();
+  };
+  CHECK(index->SummarizeStreams()->empty());
+  add(1, 0, "a", 7);
+  add(2, 0, "b", 3);
+  add(3, 1, "a", -5);
+  add(4, 3, "a", 6);
+  const auto streams = index->SummarizeStreams();
+  REQUIRE(streams.has_value());
+  REQUIRE(streams->size() == 2);
+  CHECK(streams->at(0).last_local == 3);
+  CHECK(streams->at(0).effective.min == -5);
+  CHECK(streams->at(0).effective.max == 7);
+  CHECK(streams->at(1).last_local == 1);
+  CHECK(streams->at(1).effective.min == 3);
+  SECTION("two streams of one hash are not summed up as one") {
+    ActiveIndex::Entry entry = EntryOf(5, "c");
+    entry.stream_hash = StreamHash("a");
+    index->Add(entry, TagList());
+    index->Publish();
+    CHECK_FALSE(index->SummarizeStreams().has_value());
+  }
+  SECTION("nothing is summed up where events are lost") {
+    index->AddLost();
+    index->Publish();
+    CHECK_FALSE(index->SummarizeStreams().has_value());
+  }
+}
+
 TEST_CASE("a version beyond 32 bits stands as the escape") {
   const auto index = MakeIndex();
   ActiveIndex::Entry entry = EntryOf(1, "a");

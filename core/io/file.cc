@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <memory>
 #include <utility>
 #include <vector>
 
@@ -19,6 +20,9 @@
 
 namespace daybook {
 namespace {
+
+constexpr std::size_t kDirectAlignment = 4096;
+constexpr std::size_t kZeroChunkBytes = std::size_t{1} << 20;
 
 // Calls a system call again for as long as a signal interrupts it.
 template <class Call>
@@ -157,6 +161,12 @@ absl::Status File::Sync() {
   return absl::OkStatus();
 }
 
+void File::BeginSync(std::uint64_t offset, std::uint64_t bytes) {
+  // This flag alone starts the writing and does not ask how it went.
+  static_cast<void>(sync_file_range(fd_, static_cast<off_t>(offset), static_cast<off_t>(bytes),
+                                    SYNC_FILE_RANGE_WRITE));
+}
+
 absl::StatusOr<std::uint64_t> File::Size() const {
   struct stat info;
   if (fstat(fd_, &info) != 0) return OsError(errno, "look up the size", path_);
@@ -172,18 +182,38 @@ absl::Status File::Resize(std::uint64_t bytes) {
 
 absl::Status File::ZeroFill(std::uint64_t offset, std::uint64_t bytes,
                             const std::function<bool()>& keep_going) {
-  constexpr std::uint64_t kChunkBytes = std::uint64_t{1} << 20;
-  const std::vector<std::byte> zeros(static_cast<std::size_t>(std::min(bytes, kChunkBytes)));
-  for (std::uint64_t done = 0; done < bytes; done += zeros.size()) {
+  // Zeros are not worth a place in the page cache, nor the copying: where the file system can, they
+  // go to the device directly.
+  const bool aligned = offset % kDirectAlignment == 0 && bytes % kDirectAlignment == 0;
+  const int flags = aligned ? fcntl(fd_, F_GETFL) : -1;
+  bool direct = flags >= 0 && fcntl(fd_, F_SETFL, flags | O_DIRECT) == 0;
+  std::vector<std::byte> buffer(std::min(bytes, kZeroChunkBytes) + kDirectAlignment);
+  void* begin = buffer.data();
+  std::size_t room = buffer.size();
+  std::align(kDirectAlignment, kDirectAlignment, begin, room);
+  const std::span<const std::byte> zeros(static_cast<const std::byte*>(begin),
+                                         buffer.size() - kDirectAlignment);
+  absl::Status status;
+  for (std::uint64_t done = 0; done < bytes && status.ok();) {
     if (keep_going && !keep_going()) {
-      return absl::CancelledError(
+      status = absl::CancelledError(
           absl::StrCat("fill with zeros: ", path_.native(), ": stopped as asked"));
+      break;
     }
-    const auto count =
-        static_cast<std::size_t>(std::min<std::uint64_t>(bytes - done, zeros.size()));
-    DAYBOOK_RETURN_IF_ERROR(WriteAt(offset + done, std::span(zeros).first(count)));
+    const auto piece = zeros.first(std::min(bytes - done, zeros.size()));
+    if (direct) {
+      const ssize_t written = Uninterrupted([&] {
+        return pwrite(fd_, piece.data(), piece.size(), static_cast<off_t>(offset + done));
+      });
+      // A short write may have met a boundary that direct writes cannot cross.
+      direct = written == static_cast<ssize_t>(piece.size());
+      if (!direct) static_cast<void>(fcntl(fd_, F_SETFL, flags));
+    }
+    if (!direct) status = WriteAt(offset + done, piece);
+    done += piece.size();
   }
-  return absl::OkStatus();
+  if (direct) static_cast<void>(fcntl(fd_, F_SETFL, flags));
+  return status;
 }
 
 absl::StatusOr<bool> File::TryLockExclusive() {

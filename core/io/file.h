@@ -49,6 +49,9 @@ class File {
   // second call may wrongly succeed.
   absl::Status SyncData();
   absl::Status Sync();
+  // A hint: a sync of this range will be asked for soon. An error on the way is not reported here,
+  // and not lost: SyncData reports it.
+  void BeginSync(std::uint64_t offset, std::uint64_t bytes);
 
   [[nodiscard]] absl::StatusOr<std::uint64_t> Size() const;
   // Only for files that nobody has mapped: a reader of a shortened mapping dies of SIGBUS.

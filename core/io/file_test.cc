@@ -206,6 +206,21 @@ TEST_CASE("zeros are written over what was there, to the byte, and take room on 
   CHECK_OK(file->ZeroFill(0, 0));
 }
 
+TEST_CASE("whole pages of zeros are written over what was there, and the file goes on as before") {
+  TempFolder folder;
+  auto file = File::CreateNew(folder / "f");
+  REQUIRE_OK(file);
+  constexpr std::uint64_t kBytes = (std::uint64_t{2} << 20) + 8192;
+  REQUIRE_OK(file->WriteAt(0, AsBytes(std::string(kBytes + 5000, 'x'))));
+  const int flags = fcntl(file->fd(), F_GETFL);
+  REQUIRE_OK(file->ZeroFill(4096, kBytes - 4096));
+  CHECK(fcntl(file->fd(), F_GETFL) == flags);
+  REQUIRE_OK(file->WriteAt(kBytes - 1, AsBytes("y")));
+  const std::string expected =
+      std::string(4096, 'x') + std::string(kBytes - 4097, '\0') + "y" + std::string(5000, 'x');
+  CHECK((Content(*file) == expected));
+}
+
 TEST_CASE("filling with zeros asks before each MiB whether to go on") {
   TempFolder folder;
   auto file = File::CreateNew(folder / "f");

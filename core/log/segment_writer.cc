@@ -43,6 +43,16 @@ SegmentHeader MakeSegmentHeader(const StoreIdentity& identity, const SegmentPlan
   return header;
 }
 
+constexpr std::uint64_t kPageBytes = 4096;
+
+// How many zeros behind a frame fill the page that it ends in, where nothing was written before: a
+// page that is not in memory need not be read then. They stand there already.
+std::uint64_t RestOfNewPage(std::uint64_t offset, std::uint64_t length, std::uint64_t file_bytes) {
+  const std::uint64_t end = offset + length;
+  const std::uint64_t page_end = std::min(RoundUp(end, kPageBytes), file_bytes);
+  return RoundUp(offset, kPageBytes) < end ? page_end - end : 0;
+}
+
 std::span<const std::byte> BytesOf(const auto& object) {
   return std::as_bytes(std::span(&object, 1));
 }
@@ -90,10 +100,10 @@ absl::StatusOr<SegmentWriter> SegmentWriter::Open(const std::filesystem::path& s
 
 absl::Status SegmentWriter::WriteFrame(FrameKind kind, std::uint32_t commits, std::uint32_t events,
                                        std::span<const std::span<const std::byte>> pieces) {
-  static constexpr std::array<std::byte, kFrameAlignment> kPadding{};
+  static constexpr std::array<std::byte, kPageBytes> kZeros{};
   DAYBOOK_CHECK(!tail_.sealed);
   std::vector<std::span<const std::byte>> all;
-  all.reserve(pieces.size() + 2);
+  all.reserve(pieces.size() + 3);
   all.emplace_back();
   std::uint64_t body_bytes = 0;
   for (const auto piece : pieces) {
@@ -102,9 +112,10 @@ absl::Status SegmentWriter::WriteFrame(FrameKind kind, std::uint32_t commits, st
   }
   const std::uint64_t length = FrameBytes(body_bytes);
   DAYBOOK_CHECK(tail_.offset + length <= tail_.segment.bytes);
-  all.push_back(std::span(kPadding).first(length - sizeof(FrameHeader) - body_bytes));
+  all.push_back(std::span(kZeros).first(length - sizeof(FrameHeader) - body_bytes));
   Hasher64 hasher;
   for (std::size_t i = 1; i < all.size(); ++i) hasher.Update(all[i]);
+  all.push_back(std::span(kZeros).first(RestOfNewPage(tail_.offset, length, tail_.segment.bytes)));
 
   FrameHeader header = MakeFrameHeader(kind, tail_.offset, length, tail_.next_position,
                                        durable_upto_, tail_.last_hash);

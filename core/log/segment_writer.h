@@ -63,6 +63,9 @@ class SegmentWriter {
   // process dies in here, recovery finds a torn tail.
   absl::Status WriteFrame(FrameKind kind, std::uint32_t commits, std::uint32_t events,
                           std::span<const std::span<const std::byte>> pieces);
+  // Lets the device begin with what was written from `offset` on. Promises nothing; an error of the
+  // device is Sync's to report.
+  void BeginSync(std::uint64_t offset) { file_.BeginSync(offset, tail_.offset - offset); }
   // Makes everything written durable. Never tried again after a failure.
   absl::Status Sync();
 

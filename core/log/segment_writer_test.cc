@@ -129,6 +129,32 @@ TEST_CASE("a frame is the pieces one after another, padded with zeros") {
   CHECK(AsText(body) == std::string("abcde") + std::string(59, '\0'));
 }
 
+TEST_CASE("a frame that begins a page fills it with zeros, and never beyond the segment") {
+  TestLog log;
+  const auto fill_behind = [&](std::byte value) {
+    AlignedBytes rest(log.Segment().bytes().size() - log.tail().offset);
+    std::fill(rest.bytes().begin(), rest.bytes().end(), value);
+    auto file = File::OpenReadWrite(log.log() / SegmentFileName(1));
+    REQUIRE_OK(file);
+    REQUIRE_OK(file->WriteAt(log.tail().offset, rest.bytes()));
+  };
+  const auto zeros_behind = [&] {
+    AlignedBytes segment = log.Segment();
+    const auto rest = segment.bytes().subspan(log.tail().offset);
+    return std::find(rest.begin(), rest.end(), std::byte{1}) - rest.begin();
+  };
+  // What stood there is zeros in a log; here it is ones, so that what is written shows.
+  const std::string text(5000, 'x');
+  const std::span<const std::byte> piece = AsBytes(text);
+  fill_behind(std::byte{1});
+  REQUIRE_OK(log.writer().WriteFrame(FrameKind::kData, 1, 1, {&piece, 1}));
+  CHECK(log.tail().offset == 4096 + 5184);
+  CHECK(zeros_behind() == static_cast<std::ptrdiff_t>(4096 + 8192 - log.tail().offset));
+  REQUIRE_OK(log.writer().WriteFrame(FrameKind::kWatermark, 0, 0, {}));
+  CHECK(zeros_behind() == static_cast<std::ptrdiff_t>(4096 + 8192 - log.tail().offset));
+  CHECK(log.Segment().bytes().size() == log.tail().segment.bytes);
+}
+
 TEST_CASE("a seal promises all before it; to seal again changes nothing") {
   TestLog log;
   log.Write();

@@ -13,20 +13,13 @@
 namespace daybook {
 namespace {
 
-// What a segment says of one stream.
-struct StreamOfSegment {
-  std::uint32_t last_local = 0;
-  std::int64_t effective_min = INT64_MAX;
-  std::int64_t effective_max = INT64_MIN;
-};
-
-HeadRecord HeadOfStream(const SegmentIndex& index, const StreamOfSegment& stream,
+HeadRecord HeadOfStream(const SegmentIndex& index, const StreamSummary& stream,
                         std::uint64_t version) {
   HeadRecord head;
   head.version = version;
   head.position = index.first_position() + stream.last_local;
-  head.effective_min = stream.effective_min;
-  head.effective_max = stream.effective_max;
+  head.effective_min = stream.effective.min;
+  head.effective_max = stream.effective.max;
   std::uint64_t position = head.position;
   for (std::uint64_t& last : head.last) {
     last = position;
@@ -35,6 +28,45 @@ HeadRecord HeadOfStream(const SegmentIndex& index, const StreamOfSegment& stream
     if (position == 0) break;
   }
   return head;
+}
+
+// From the events themselves: those that cannot be read are left out, and reads that touch them say
+// so.
+std::vector<StreamSummary> SummarizeStreams(const LogSegment& log, const SegmentIndex& index) {
+  absl::flat_hash_map<absl::string_view, StreamSummary> streams;  // names are in the mapped log
+  EventView event;
+  for (std::uint32_t local = 0; local < index.count(); ++local) {
+    const Link& link = index.links()[local];
+    if (link.offset8 == 0) continue;
+    const absl::Status read =
+        log.ReadEvent(link.offset(), Position(index.first_position() + local), &event);
+    if (!read.ok()) continue;
+    StreamSummary& stream = streams[ToAbsl(event.stream)];
+    stream.last_local = local;
+    const std::int64_t effective_at = event.effective_at().unix_nanoseconds();
+    stream.effective.min = std::min(stream.effective.min, effective_at);
+    stream.effective.max = std::max(stream.effective.max, effective_at);
+  }
+  std::vector<StreamSummary> summaries;
+  summaries.reserve(streams.size());
+  for (const auto& [name, stream] : streams) summaries.push_back(stream);
+  return summaries;
+}
+
+absl::Status ApplyStreams(const std::vector<StreamSummary>& streams, const LogSegment& log,
+                          const SegmentIndex& index, const SidecarKey& key, HeadStore* heads) {
+  std::vector<HeadStore::Update> updates;
+  updates.reserve(streams.size());
+  EventView event;
+  for (const StreamSummary& stream : streams) {
+    const absl::Status read =
+        log.ReadEvent(index.links()[stream.last_local].offset(),
+                      Position(index.first_position() + stream.last_local), &event);
+    if (!read.ok()) continue;  // reads that touch it say so
+    updates.push_back(
+        {std::string(event.stream), HeadOfStream(index, stream, event.version.value())});
+  }
+  return heads->Apply(&updates, key);
 }
 
 }  // namespace
@@ -51,31 +83,7 @@ absl::StatusOr<std::shared_ptr<const Sidecar>> WriteSidecar(const std::filesyste
 
 absl::Status ApplyHeads(const LogSegment& log, const SegmentIndex& index, const SidecarKey& key,
                         HeadStore* heads) {
-  // By name, a view into the mapped log.
-  absl::flat_hash_map<absl::string_view, StreamOfSegment> streams;
-  EventView event;
-  for (std::uint32_t local = 0; local < index.count(); ++local) {
-    const Link& link = index.links()[local];
-    if (link.offset8 == 0) continue;
-    const absl::Status read =
-        log.ReadEvent(link.offset(), Position(index.first_position() + local), &event);
-    if (!read.ok()) continue;  // reads that touch it say so
-    StreamOfSegment& stream = streams[ToAbsl(event.stream)];
-    stream.last_local = local;
-    const std::int64_t effective_at = event.effective_at().unix_nanoseconds();
-    stream.effective_min = std::min(stream.effective_min, effective_at);
-    stream.effective_max = std::max(stream.effective_max, effective_at);
-  }
-  std::vector<HeadStore::Update> updates;
-  updates.reserve(streams.size());
-  for (const auto& [name, stream] : streams) {
-    const RecordHeader* record = nullptr;
-    DAYBOOK_RETURN_IF_ERROR(log.ReadHeader(index.links()[stream.last_local].offset(),
-                                           Position(index.first_position() + stream.last_local),
-                                           &record));
-    updates.push_back({std::string(name), HeadOfStream(index, stream, record->version)});
-  }
-  return heads->Apply(&updates, key);
+  return ApplyStreams(SummarizeStreams(log, index), log, index, key, heads);
 }
 
 Indexer::Indexer(std::filesystem::path directory, HeadStore* heads,
@@ -116,7 +124,10 @@ absl::Status Indexer::Index(const SealedSegment& sealed) {
   DAYBOOK_ASSIGN_OR_RETURN(std::shared_ptr<const Sidecar> sidecar,
                            WriteSidecar(directory_, sealed.key, *sealed.index));
   sealed.segment->ReplaceIndex(sidecar);
-  DAYBOOK_RETURN_IF_ERROR(ApplyHeads(*sealed.segment->log(), *sidecar, sealed.key, heads_));
+  const LogSegment& log = *sealed.segment->log();
+  const auto streams = sealed.index->SummarizeStreams();
+  DAYBOOK_RETURN_IF_ERROR(ApplyStreams(streams ? *streams : SummarizeStreams(log, *sealed.index),
+                                       log, *sidecar, sealed.key, heads_));
   on_applied_(sealed.key.first_position + sealed.key.events - 1);
   return absl::OkStatus();
 }
