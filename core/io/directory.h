@@ -1,5 +1,4 @@
-// What Daybook asks of folders and names. With File the seam to the operating system; errors are as
-// in io/file.h.
+// What Daybook asks of folders and names. Stands on io/system.h; errors are as in io/file.h.
 
 #ifndef DAYBOOK_IO_DIRECTORY_H_
 #define DAYBOOK_IO_DIRECTORY_H_

@@ -3,9 +3,6 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <sys/file.h>
-#include <sys/stat.h>
-#include <sys/uio.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <array>
@@ -16,6 +13,7 @@
 #include "absl/strings/str_cat.h"
 #include "base/status.h"
 #include "io/os_error.h"
+#include "io/system.h"
 
 namespace daybook {
 namespace {
@@ -67,7 +65,8 @@ class Remaining {
 
 absl::StatusOr<File> File::Open(const std::filesystem::path& path, int flags, const char* what) {
   constexpr mode_t kMode = 0644;
-  const int fd = Uninterrupted([&] { return open(path.c_str(), flags | O_CLOEXEC, kMode); });
+  const int fd =
+      Uninterrupted([&] { return system::Open(path.c_str(), flags | O_CLOEXEC, kMode); });
   if (fd < 0) return OsError(errno, what, path);
   return File(fd, path);
 }
@@ -105,7 +104,7 @@ File::~File() { Close(); }
 // What must be on the device was synced before, so an error of close() says nothing new; and a
 // close() that was interrupted has closed.
 void File::Close() noexcept {
-  if (fd_ >= 0) close(fd_);
+  if (fd_ >= 0) system::Close(fd_);
   fd_ = -1;
 }
 
@@ -113,7 +112,8 @@ absl::Status File::ReadAt(std::uint64_t offset, std::span<std::byte> out) const 
   std::size_t done = 0;
   while (done < out.size()) {
     const ssize_t got = Uninterrupted([&] {
-      return pread(fd_, out.data() + done, out.size() - done, static_cast<off_t>(offset + done));
+      return system::Pread(fd_, out.data() + done, out.size() - done,
+                           static_cast<off_t>(offset + done));
     });
     if (got < 0) return OsError(errno, "read", path_);
     if (got == 0) {
@@ -136,7 +136,7 @@ absl::Status File::WriteVectorAt(std::uint64_t offset,
   for (Remaining remaining(pieces); !remaining.empty();) {
     const int count = remaining.Fill(iovecs);
     const ssize_t written = Uninterrupted(
-        [&] { return pwritev(fd_, iovecs.data(), count, static_cast<off_t>(offset)); });
+        [&] { return system::Pwritev(fd_, iovecs.data(), count, static_cast<off_t>(offset)); });
     if (written < 0) return OsError(errno, "write", path_);
     if (written == 0) return OsError(EIO, "write", path_);  // or this would go on for ever
     remaining.Advance(static_cast<std::size_t>(written));
@@ -148,23 +148,23 @@ absl::Status File::WriteVectorAt(std::uint64_t offset,
 // Neither sync is tried again, not even after EINTR: a second call may report success for pages
 // that the first dropped.
 absl::Status File::SyncData() {
-  if (fdatasync(fd_) != 0) return OsError(errno, "sync data", path_);
+  if (system::Fdatasync(fd_) != 0) return OsError(errno, "sync data", path_);
   return absl::OkStatus();
 }
 
 absl::Status File::Sync() {
-  if (fsync(fd_) != 0) return OsError(errno, "sync", path_);
+  if (system::Fsync(fd_) != 0) return OsError(errno, "sync", path_);
   return absl::OkStatus();
 }
 
 absl::StatusOr<std::uint64_t> File::Size() const {
   struct stat info;
-  if (fstat(fd_, &info) != 0) return OsError(errno, "look up the size", path_);
+  if (system::Fstat(fd_, &info) != 0) return OsError(errno, "look up the size", path_);
   return static_cast<std::uint64_t>(info.st_size);
 }
 
 absl::Status File::Resize(std::uint64_t bytes) {
-  if (Uninterrupted([&] { return ftruncate(fd_, static_cast<off_t>(bytes)); }) != 0) {
+  if (Uninterrupted([&] { return system::Ftruncate(fd_, static_cast<off_t>(bytes)); }) != 0) {
     return OsError(errno, "resize", path_);
   }
   return absl::OkStatus();
@@ -187,7 +187,7 @@ absl::Status File::ZeroFill(std::uint64_t offset, std::uint64_t bytes,
 }
 
 absl::StatusOr<bool> File::TryLockExclusive() {
-  if (Uninterrupted([&] { return flock(fd_, LOCK_EX | LOCK_NB); }) == 0) return true;
+  if (Uninterrupted([&] { return system::Flock(fd_, LOCK_EX | LOCK_NB); }) == 0) return true;
   if (errno == EWOULDBLOCK) return false;
   return OsError(errno, "lock", path_);
 }
