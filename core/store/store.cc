@@ -55,8 +55,21 @@ absl::StatusOr<bool> IsFresh(const std::filesystem::path& directory) {
   return true;
 }
 
+// Makes the name of the store's folder durable. Where the folder above may not be read, whoever made
+// this one answers for it.
+absl::Status SyncNameOf(const std::filesystem::path& directory) {
+  std::error_code error;
+  const std::filesystem::path whole = std::filesystem::absolute(directory, error);
+  if (error) return absl::OkStatus();
+  // "ledger/" names what "ledger" names.
+  const std::filesystem::path name = whole.has_filename() ? whole : whole.parent_path();
+  const absl::Status synced = Directory::Sync(name.parent_path());
+  return absl::IsPermissionDenied(synced) ? absl::OkStatus() : synced;
+}
+
 // Creates a store in a fresh folder. STORE comes last: until it is there, there is no store, and
-// the next attempt begins anew.
+// the next attempt begins anew. All that it relies on is durable before it: of two names that are
+// not synced, a crash may keep the later one and lose the earlier.
 absl::StatusOr<StoreHeader> Create(const std::filesystem::path& directory,
                                    const StoreOptions& options) {
   DAYBOOK_RETURN_IF_ERROR(Directory::Create(directory / "log"));
@@ -65,6 +78,8 @@ absl::StatusOr<StoreHeader> Create(const std::filesystem::path& directory,
   DAYBOOK_RETURN_IF_ERROR(CreateFirstSegment(directory, IdentityOf(header),
                                              NextSegmentBytes(0, options.segment_bytes_max))
                               .status());
+  DAYBOOK_RETURN_IF_ERROR(Directory::Sync(directory));
+  DAYBOOK_RETURN_IF_ERROR(SyncNameOf(directory));
   DAYBOOK_RETURN_IF_ERROR(WriteStoreFile(directory, header));
   return header;
 }
@@ -84,6 +99,11 @@ absl::StatusOr<StoreHeader> ReadOrCreate(const std::filesystem::path& directory,
   if (header.ok() && options.create == StoreOptions::Create::kMustNotExist) {
     return absl::AlreadyExistsError(
         absl::StrCat("there is a store in ", directory.string(), " already"));
+  }
+  if (header.ok()) {
+    // Its creator may have been killed after the rename to STORE and before the sync.
+    DAYBOOK_RETURN_IF_ERROR(Directory::Sync(directory));
+    return header;
   }
   if (!absl::IsNotFound(header.status())) return header;
   DAYBOOK_ASSIGN_OR_RETURN(const bool fresh, IsFresh(directory));

@@ -145,8 +145,7 @@ void Explorer::Look(const Moment& moment, const Choice& choice) {
   if (IsDone()) return;
   CrashState state;
   state.disk = moment.disk->Crash(choice);
-  const std::uint64_t hash =
-      state.disk.Hash() + moment.acknowledged * 0x9E3779B97F4A7C15U + moment.handed_over;
+  const std::uint64_t hash = state.disk.Hash() + moment.acknowledged * 0x9E3779B97F4A7C15U;
   if (!seen_.insert(hash).second) {
     ++counts_.duplicates;
     return;
@@ -180,7 +179,7 @@ void Explorer::Look(const Moment& moment, const Choice& choice) {
   // A machine that went down while a killed process' store was recovered is a crash of its own.
   const std::uint64_t every =
       choice.kind == Choice::Kind::kKilled ? plan_.recovery_every / 4 : plan_.recovery_every;
-  const bool goes_deeper = moment.depth + 1 < kDepths - 1 && random_() % every == 0;
+  const bool goes_deeper = moment.depth + 1 < kDepths && random_() % every == 0;
   Recording recovery;
   const std::string what =
       CheckCrashState(bench_, state, plan, opener_, goes_deeper ? &recovery : nullptr);

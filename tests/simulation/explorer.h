@@ -13,7 +13,7 @@
 
 namespace daybook::simulation {
 
-inline constexpr std::size_t kDepths = 4;
+inline constexpr std::size_t kDepths = 3;
 
 // What was tried. Plain numbers, so that a process can hand it on through a pipe.
 struct Counts {

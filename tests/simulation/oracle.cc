@@ -90,18 +90,18 @@ class Check {
 
   std::string Append() {
     Random random(plan_.seed);
+    std::uint64_t acknowledged = found_;
     for (const std::size_t events : {std::size_t{2}, std::size_t{1}}) {
       const std::uint64_t first = state_.history.size() + 1;
       state_.history.Plan(events, {}, &random);
       Commit commit = state_.history.MakeCommit(first);
-      mount_.Mark(first - 1, state_.history.size());
+      mount_.Mark(acknowledged, state_.history.size());
       const auto result = store_->Append(commit);
       if (!result.ok()) return "append after recovery: " + result.status().ToString();
       std::string what = state_.history.Acknowledge(first, *result);
       if (!what.empty()) return "append after recovery: " + what;
-      if (state_.setting.durability == Durability::kSync) {
-        mount_.Mark(state_.history.size(), state_.history.size());
-      }
+      if (state_.setting.durability == Durability::kSync) acknowledged = state_.history.size();
+      mount_.Mark(acknowledged, state_.history.size());
     }
     return "";
   }

@@ -80,7 +80,7 @@ int Fail(int error) {
 const Fault* Strike(Call call) {
   const std::uint64_t n = ++state->calls[static_cast<std::size_t>(call)];
   if (!state->fault || state->fault->call != call) return nullptr;
-  if (n != state->fault->n && !(state->fault->for_ever && n > state->fault->n)) return nullptr;
+  if (n < state->fault->n || n - state->fault->n >= state->fault->times) return nullptr;
   ++state->struck;
   return &*state->fault;
 }

@@ -36,7 +36,7 @@ enum class Call : std::uint8_t {
 inline constexpr std::size_t kCalls = 15;
 const char* NameOf(Call call);
 
-// The n-th call of a kind from now on fails, once or for ever.
+// The n-th call of a kind from now on fails, and some after it.
 struct Fault {
   enum class Effect : std::uint8_t {
     kError,       // nothing was done; a sync that fails marks all as clean
@@ -45,7 +45,7 @@ struct Fault {
   };
   Call call = Call::kWrite;
   std::uint64_t n = 1;
-  bool for_ever = false;
+  std::uint64_t times = 1;  // so many calls in a row
   int error = 0;
   Effect effect = Effect::kError;
 };
