@@ -56,8 +56,9 @@ absl::Status Directory::Create(const Path& path) {
   if (system::Mkdir(path.c_str(), kMode) == 0) return absl::OkStatus();
   const int error = errno;
   struct stat info;
-  if (error == EEXIST && system::Stat(path.c_str(), &info) == 0 && S_ISDIR(info.st_mode)) {
-    return absl::OkStatus();
+  if (error == EEXIST) {
+    if (system::Stat(path.c_str(), &info) != 0) return OsError(errno, "look up", path);
+    if (S_ISDIR(info.st_mode)) return absl::OkStatus();
   }
   return OsError(error, "create the folder", path);
 }

@@ -55,8 +55,8 @@ absl::StatusOr<bool> IsFresh(const std::filesystem::path& directory) {
   return true;
 }
 
-// Makes the name of the store's folder durable. Where the folder above may not be read, whoever made
-// this one answers for it.
+// Makes the name of the store's folder durable. Where the folder above may not be read, whoever
+// made this one answers for it.
 absl::Status SyncNameOf(const std::filesystem::path& directory) {
   std::error_code error;
   const std::filesystem::path whole = std::filesystem::absolute(directory, error);
@@ -142,7 +142,8 @@ absl::StatusOr<std::unique_ptr<Store>> Store::Open(const std::filesystem::path& 
   }
   if (may_create && !Directory::Exists(directory / "STORE")) {
     DAYBOOK_ASSIGN_OR_RETURN(const bool fresh, IsFresh(directory));
-    if (!fresh) return ReadOrCreate(directory, options).status();
+    // Either this is no folder for a store, or only the look at STORE failed and it is there.
+    if (!fresh) DAYBOOK_RETURN_IF_ERROR(ReadOrCreate(directory, options).status());
   }
   DAYBOOK_ASSIGN_OR_RETURN(const bool network, Directory::IsNetworkFileSystem(directory));
   if (network && !options.accept_network_file_system) {

@@ -21,7 +21,7 @@ std::span<const std::byte> AsBytesOf(const std::string& text) {
 
 const char* NameOf(Choice::Kind kind) {
   static constexpr std::array<const char*, kChoiceKinds> kNames = {
-      "all_lost", "all_kept", "one_lost",     "one_kept",   "torn",  "reordered",
+      "all_lost", "all_kept",     "one_lost",   "one_kept",   "torn",  "reordered",
       "sectors",  "torn_sectors", "names_lost", "sizes_lost", "killed"};
   return kNames[static_cast<std::size_t>(kind)];
 }
@@ -265,9 +265,9 @@ void Disk::SetMapped(std::uint32_t inode, bool is_mapped, bool is_written) {
   file.is_mapped = is_mapped;
   file.shadow.clear();
   if (is_written) {
-    file.shadow.assign(file.cache.data(),
-                       file.cache.data() + (file.cache.size() + kSectorBytes - 1) / kSectorBytes *
-                                               kSectorBytes);
+    file.shadow.assign(
+        file.cache.data(),
+        file.cache.data() + (file.cache.size() + kSectorBytes - 1) / kSectorBytes * kSectorBytes);
   }
 }
 

@@ -50,25 +50,25 @@ struct Op {
     kMark,
   };
   Kind kind = Kind::kMark;
-  std::uint32_t inode = 0;          // the file or folder itself; of kSyncFolder the folder
-  std::uint32_t folder = 0;         // that has the name
-  std::uint32_t to_folder = 0;      // of a rename
-  std::string name, to_name;        // in them
-  std::uint64_t offset = 0;         // of kWrite; the size of kResize; a number of kMark
-  std::uint64_t other = 0;          // another number of kMark
-  std::vector<std::byte> bytes;     // of kWrite
+  std::uint32_t inode = 0;       // the file or folder itself; of kSyncFolder the folder
+  std::uint32_t folder = 0;      // that has the name
+  std::uint32_t to_folder = 0;   // of a rename
+  std::string name, to_name;     // in them
+  std::uint64_t offset = 0;      // of kWrite; the size of kResize; a number of kMark
+  std::uint64_t other = 0;       // another number of kMark
+  std::vector<std::byte> bytes;  // of kWrite
 };
 
 // Which of what is not on the device for sure is there after a crash.
 struct Choice {
   enum class Kind : std::uint8_t {
-    kLost,       // nothing
-    kKept,       // all
-    kOneLost,    // all but what one operation did
-    kOneKept,    // what one operation did
-    kTorn,       // all, but of one write only some bytes in a row
-    kReordered,  // some operations, each whole
-    kSectors,    // some sectors, names and sizes
+    kLost,         // nothing
+    kKept,         // all
+    kOneLost,      // all but what one operation did
+    kOneKept,      // what one operation did
+    kTorn,         // all, but of one write only some bytes in a row
+    kReordered,    // some operations, each whole
+    kSectors,      // some sectors, names and sizes
     kTornSectors,  // the same, with sectors torn in the middle
     kNamesLost,    // all data, and some names
     kSizesLost,    // all but the growth of files

@@ -161,7 +161,8 @@ void Explorer::Look(const Moment& moment, const Choice& choice) {
     ++copies;
   }
   if (copies > 0 && random_() % 2 == 0) {
-    state.index = recording.indexes[copies - 1 - (random_() % 4 == 0 ? random_() % copies : 0)].data;
+    state.index =
+        recording.indexes[copies - 1 - (random_() % 4 == 0 ? random_() % copies : 0)].data;
   }
   CheckPlan plan;
   plan.reads_first = random_() % 8 == 0;

@@ -66,8 +66,8 @@ void History::Plan(std::size_t events, const Shape& shape, Random* random) {
   const std::uint64_t first = size() + 1;
   for (std::size_t i = 0; i < events; ++i) {
     auto event = std::make_shared<Planned>();
-    event->stream = "s" + std::to_string((*random)() % 2) + "-" +
-                    std::to_string((*random)() % shape.streams);
+    event->stream =
+        "s" + std::to_string((*random)() % 2) + "-" + std::to_string((*random)() % shape.streams);
     event->type = "Type " + std::to_string((*random)() % 5);
     event->data = RandomText((*random)() % (shape.data_bytes_max + 1), random);
     event->metadata = "{\"at\":" + std::to_string(first + i) + "}";
@@ -104,7 +104,8 @@ std::string History::Acknowledge(std::uint64_t first, const AppendResult& result
     Planned& event = *events_[first + i - 1];
     const AppendedEvent& told = result.events[i];
     if (told.position.value() != first + i) return At(first + i, "acknowledged at another place");
-    if (told.version.value() != event.version) return At(first + i, "acknowledged as another version");
+    if (told.version.value() != event.version)
+      return At(first + i, "acknowledged as another version");
     if (told.id != event.id) return At(first + i, "acknowledged with another id");
     // Copied: histories share what they had before.
     auto copy = std::make_shared<Planned>(event);

@@ -72,8 +72,7 @@ struct Recording {
 // Drives a store on a mounted disk and keeps the log of acknowledgements.
 class Driver {
  public:
-  Driver(const Bench* bench, Mount* mount, Setting setting, std::uint64_t seed,
-         StoreOpener opener);
+  Driver(const Bench* bench, Mount* mount, Setting setting, std::uint64_t seed, StoreOpener opener);
   ~Driver();
 
   void Open();

@@ -226,10 +226,9 @@ void* MapFile(std::uint32_t inode, std::size_t bytes, bool is_written) {
   }
   FileBytes& file = state->disk.Bytes(inode);
   if (bytes > file.size()) Misuse("a mapping beyond the end of its file");
-  const bool was_written =
-      std::any_of(state->mappings.begin(), state->mappings.end(), [inode](const auto& m) {
-        return m.second.inode == inode && m.second.is_written;
-      });
+  const bool was_written = std::any_of(
+      state->mappings.begin(), state->mappings.end(),
+      [inode](const auto& m) { return m.second.inode == inode && m.second.is_written; });
   if (!was_written) state->disk.SetMapped(inode, true, is_written);
   state->mappings.insert({file.data(), {inode, is_written}});
   return file.data();
@@ -250,8 +249,8 @@ void UnmapFile(std::multimap<void*, Mapping>::iterator mapping) {
 
 const char* NameOf(Call call) {
   static constexpr std::array<const char*, kCalls> kNames = {
-      "open",    "create", "read", "write", "sync_data",   "sync",   "sync_folder", "resize",
-      "look_up", "lock",   "map",  "mkdir", "rename",      "remove", "list"};
+      "open",    "create", "read", "write", "sync_data", "sync",   "sync_folder", "resize",
+      "look_up", "lock",   "map",  "mkdir", "rename",    "remove", "list"};
   return kNames[static_cast<std::size_t>(call)];
 }
 
