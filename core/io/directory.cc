@@ -95,6 +95,12 @@ absl::Status Directory::Sync(const Path& path) {
   return error == 0 ? absl::OkStatus() : OsError(error, "sync the folder", path);
 }
 
+absl::Status Directory::SyncNameOf(const Path& path) {
+  const Path name = path.has_filename() ? path : path.parent_path();  // "a/" is what "a" is
+  const bool is_dots = name.filename() == "." || name.filename() == "..";
+  return Sync(is_dots ? name / ".." : FolderOf(name));
+}
+
 bool Directory::Exists(const Path& path) {
   struct stat info;
   return system::Stat(path.c_str(), &info) == 0;

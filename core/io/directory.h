@@ -33,6 +33,8 @@ class Directory {
   static absl::Status Remove(const Path& path);
   // Makes the names in a folder durable.
   static absl::Status Sync(const Path& path);
+  // Makes the name of a folder durable: syncs the one above it.
+  static absl::Status SyncNameOf(const Path& path);
 
   // False also where the name cannot be looked up.
   [[nodiscard]] static bool Exists(const Path& path);

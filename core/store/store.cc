@@ -58,12 +58,7 @@ absl::StatusOr<bool> IsFresh(const std::filesystem::path& directory) {
 // Makes the name of the store's folder durable. Where the folder above may not be read, whoever
 // made this one answers for it.
 absl::Status SyncNameOf(const std::filesystem::path& directory) {
-  std::error_code error;
-  const std::filesystem::path whole = std::filesystem::absolute(directory, error);
-  if (error) return absl::OkStatus();
-  // "ledger/" names what "ledger" names.
-  const std::filesystem::path name = whole.has_filename() ? whole : whole.parent_path();
-  const absl::Status synced = Directory::Sync(name.parent_path());
+  const absl::Status synced = Directory::SyncNameOf(directory);
   return absl::IsPermissionDenied(synced) ? absl::OkStatus() : synced;
 }
 

@@ -72,6 +72,14 @@ struct Explorer::Moment {
 };
 
 void Explorer::ExploreWorkload(std::size_t workload, std::uint64_t seed) {
+  // A repair is a few operations long, and each of other damage.
+  const std::uint64_t runs = workload + 1 == kWorkloads ? 20 : 1;
+  for (std::uint64_t run = 0; run < runs && !IsDone(); ++run) {
+    ExploreRun(workload, seed + (run << 32));
+  }
+}
+
+void Explorer::ExploreRun(std::size_t workload, std::uint64_t seed) {
   workload_ = workload;
   seed_ = seed;
   random_.seed(seed);
@@ -151,6 +159,7 @@ void Explorer::Look(const Moment& moment, const Choice& choice) {
     return;
   }
   const Recording& recording = *moment.recording;
+  state.is_repair = recording.is_repair;
   state.setting = recording.setting;
   state.history = recording.history;
   state.acknowledged = moment.acknowledged;

@@ -61,6 +61,7 @@ class Explorer {
 
  private:
   struct Moment;  // of a recording
+  void ExploreRun(std::size_t workload, std::uint64_t seed);
   void Explore(const Recording& recording, std::size_t depth);
   void ExploreMoment(const Moment& moment);
   void Look(const Moment& moment, const Choice& choice);

@@ -143,11 +143,13 @@ class Check {
 
 std::string CheckCrashState(const Bench& bench, CrashState state, const CheckPlan& plan,
                             const StoreOpener& opener, Recording* recovery) {
+  if (state.is_repair) return CheckRepairState(bench, std::move(state), plan, opener, recovery);
   Check check(bench, std::move(state), plan, opener, recovery != nullptr);
   return check.Run(recovery);
 }
 
 void CrashState::Save(std::string* out) const {
+  PutNumber(is_repair ? 1 : 0, out);
   PutNumber(setting.segment_bytes, out);
   PutNumber(setting.durability == Durability::kSync ? 1 : 0, out);
   PutNumber(static_cast<std::uint64_t>(setting.clock), out);
@@ -160,6 +162,7 @@ void CrashState::Save(std::string* out) const {
 
 CrashState CrashState::Load(std::string_view* in) {
   CrashState state;
+  state.is_repair = TakeNumber(in) != 0;
   state.setting.segment_bytes = TakeNumber(in);
   state.setting.durability = TakeNumber(in) == 1 ? Durability::kSync : Durability::kBuffered;
   state.setting.clock = static_cast<std::int64_t>(TakeNumber(in));

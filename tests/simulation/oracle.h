@@ -12,6 +12,7 @@ namespace daybook::simulation {
 
 // A disk as a crash left it, and what is known of what was appended before.
 struct CrashState {
+  bool is_repair = false;  // it was Repair that crashed
   Setting setting;
   Disk disk;
   std::string index;  // the data file of index/; empty: it is gone
@@ -41,6 +42,11 @@ struct CheckPlan {
 // hold at least what the recovered store showed as durable.
 std::string CheckCrashState(const Bench& bench, CrashState state, const CheckPlan& plan,
                             const StoreOpener& opener, Recording* recovery);
+
+// The same of a repair that crashed: repaired again, the store is whole and holds all of the
+// history.
+std::string CheckRepairState(const Bench& bench, CrashState state, const CheckPlan& plan,
+                             const StoreOpener& opener, Recording* again);
 
 }  // namespace daybook::simulation
 

@@ -252,6 +252,7 @@ const std::array<Workload, kWorkloads> kAllWorkloads = {{
     {"large_commits", LargeCommits, {}},
     {"reopening", Reopening, {}},
     {"larger_segments", LargerSegments, {.segment_bytes = 64 << 10}},
+    {"repair", nullptr, {}},
 }};
 
 }  // namespace
@@ -261,6 +262,7 @@ const char* WorkloadName(std::size_t workload) { return kAllWorkloads[workload].
 Recording RecordWorkload(std::size_t workload, std::uint64_t seed, const StoreOpener& opener,
                          std::string* problem) {
   const Workload& chosen = kAllWorkloads[workload];
+  if (chosen.run == nullptr) return RecordRepair(seed, opener, problem);
   const Bench bench;
   Mount mount(bench.root(), Disk());
   Driver driver(&bench, &mount, chosen.setting, seed, opener);

@@ -61,6 +61,7 @@ struct IndexCopy {
 // handed to the store.
 struct Recording {
   std::string name;
+  bool is_repair = false;  // what was recorded is no store at work but Repair
   std::uint64_t seed = 0;
   Setting setting;
   Disk base;
@@ -112,10 +113,13 @@ class Driver {
 
 // Runs one of the workloads and records it; its `name` is empty and `*problem` says why where the
 // store failed.
-inline constexpr std::size_t kWorkloads = 7;
+// The last one is a repair; a backup has its place behind it.
+inline constexpr std::size_t kWorkloads = 8;
 Recording RecordWorkload(std::size_t workload, std::uint64_t seed, const StoreOpener& opener,
                          std::string* problem);
 const char* WorkloadName(std::size_t workload);
+// A store, damaged so that it can be mended, and its repair.
+Recording RecordRepair(std::uint64_t seed, const StoreOpener& opener, std::string* problem);
 
 }  // namespace daybook::simulation
 
