@@ -1,14 +1,17 @@
 # Tests. A test that cannot run here (no data folder, no rights) says "SKIPPED: why" on a line of
 # its own, or exits with 77; scripts/test counts both.
 
-# daybook_test_executable(<target> SOURCES <file>... [LIBS <target>...])
+# daybook_test_executable(<target> SOURCES <file>... [LIBS <target>...] [CORE <target>])
 #
-# A Catch2 program. It may include the modules' own headers, "tests/catch.h", and what else stands
-# in tests/.
+# A Catch2 program, with the core or with what stands in its place. It may include the modules' own
+# headers, "tests/catch.h", and what else stands in tests/.
 function(daybook_test_executable target)
-  cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "SOURCES;LIBS")
+  cmake_parse_arguments(PARSE_ARGV 1 arg "" "CORE" "SOURCES;LIBS")
   if(arg_UNPARSED_ARGUMENTS OR NOT arg_SOURCES)
     message(FATAL_ERROR "${target}: bad arguments ${arg_UNPARSED_ARGUMENTS}")
+  endif()
+  if(NOT arg_CORE)
+    set(arg_CORE daybook_core)
   endif()
   add_executable(${target} ${arg_SOURCES})
   daybook_target_defaults(${target})
@@ -16,7 +19,7 @@ function(daybook_test_executable target)
     ${target} PRIVATE ${PROJECT_SOURCE_DIR}/core ${PROJECT_BINARY_DIR}/core ${PROJECT_SOURCE_DIR}
                       ${PROJECT_SOURCE_DIR}/tests)
   target_compile_definitions(${target} PRIVATE DAYBOOK_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
-  target_link_libraries(${target} PRIVATE daybook_core daybook_catch_main ${arg_LIBS})
+  target_link_libraries(${target} PRIVATE ${arg_CORE} daybook_catch_main ${arg_LIBS})
 endfunction()
 
 # daybook_add_test(<name> COMMAND <command>... [LABELS <label>...] [TIMEOUT <seconds>] [PROPERTIES

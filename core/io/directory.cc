@@ -1,22 +1,16 @@
 #include "io/directory.h"
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <linux/magic.h>
-#include <stdio.h>
-#include <sys/stat.h>
-#include <sys/vfs.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <memory>
-#include <string_view>
 
 #include "base/status.h"
 #include "io/file.h"
 #include "io/os_error.h"
+#include "io/system.h"
 
 namespace daybook {
 namespace {
@@ -37,7 +31,7 @@ Path FolderOf(const Path& path) {
 
 // False where there is nothing at `path`; links are not followed.
 absl::StatusOr<bool> LookUp(const Path& path, struct stat* info) {
-  if (lstat(path.c_str(), info) == 0) return true;
+  if (system::Lstat(path.c_str(), info) == 0) return true;
   if (errno == ENOENT) return false;
   return OsError(errno, "look up", path);
 }
@@ -51,41 +45,31 @@ absl::Status WriteNewFile(const Path& path, std::span<const std::byte> bytes) {
 }  // namespace
 
 absl::StatusOr<std::vector<std::string>> Directory::List(const Path& path) {
-  const std::unique_ptr<DIR, int (*)(DIR*)> folder(opendir(path.c_str()), &closedir);
-  if (folder == nullptr) return OsError(errno, "list", path);
   std::vector<std::string> names;
-  for (;;) {
-    errno = 0;
-    const dirent* entry = readdir(folder.get());
-    if (entry == nullptr) break;
-    const std::string_view name = entry->d_name;
-    if (name != "." && name != "..") names.emplace_back(name);
-  }
-  if (errno != 0) return OsError(errno, "list", path);
+  if (system::List(path.c_str(), &names) != 0) return OsError(errno, "list", path);
   std::sort(names.begin(), names.end());
   return names;
 }
 
 absl::Status Directory::Create(const Path& path) {
   constexpr mode_t kMode = 0755;
-  if (mkdir(path.c_str(), kMode) == 0) return absl::OkStatus();
+  if (system::Mkdir(path.c_str(), kMode) == 0) return absl::OkStatus();
   const int error = errno;
   struct stat info;
-  if (error == EEXIST && stat(path.c_str(), &info) == 0 && S_ISDIR(info.st_mode)) {
-    return absl::OkStatus();
+  if (error == EEXIST) {
+    if (system::Stat(path.c_str(), &info) != 0) return OsError(errno, "look up", path);
+    if (S_ISDIR(info.st_mode)) return absl::OkStatus();
   }
   return OsError(error, "create the folder", path);
 }
 
 absl::Status Directory::Rename(const Path& from, const Path& to) {
-  if (rename(from.c_str(), to.c_str()) == 0) return absl::OkStatus();
+  if (system::Rename(from.c_str(), to.c_str()) == 0) return absl::OkStatus();
   return OsError(errno, "rename to " + to.native(), from);
 }
 
 absl::Status Directory::RenameNoReplace(const Path& from, const Path& to) {
-  if (renameat2(AT_FDCWD, from.c_str(), AT_FDCWD, to.c_str(), RENAME_NOREPLACE) == 0) {
-    return absl::OkStatus();
-  }
+  if (system::RenameNoReplace(from.c_str(), to.c_str()) == 0) return absl::OkStatus();
   const int error = errno;
   if (error == EEXIST) return OsError(error, "rename " + from.native(), to);
   if (error != EINVAL && error != ENOSYS) return OsError(error, "rename to " + to.native(), from);
@@ -98,27 +82,34 @@ absl::Status Directory::RenameNoReplace(const Path& from, const Path& to) {
 }
 
 absl::Status Directory::Remove(const Path& path) {
-  if (remove(path.c_str()) == 0 || errno == ENOENT) return absl::OkStatus();
+  if (system::Remove(path.c_str()) == 0 || errno == ENOENT) return absl::OkStatus();
   return OsError(errno, "remove", path);
 }
 
 absl::Status Directory::Sync(const Path& path) {
   // Opened as a folder or not at all: to sync a file's data is another thing.
-  const int fd = open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  const int fd = system::Open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
   if (fd < 0) return OsError(errno, "open the folder", path);
-  const int error = fsync(fd) == 0 ? 0 : errno;
-  close(fd);
+  const int error = system::Fsync(fd) == 0 ? 0 : errno;
+  system::Close(fd);
   return error == 0 ? absl::OkStatus() : OsError(error, "sync the folder", path);
+}
+
+absl::Status Directory::SyncNameOf(const Path& path) {
+  const Path name = path.has_filename() ? path : path.parent_path();  // "a/" is what "a" is
+  const bool is_dots = name.filename() == "." || name.filename() == "..";
+  return Sync(is_dots ? name / ".." : FolderOf(name));
 }
 
 bool Directory::Exists(const Path& path) {
   struct stat info;
-  return stat(path.c_str(), &info) == 0;
+  return system::Stat(path.c_str(), &info) == 0;
 }
 
 absl::StatusOr<bool> Directory::IsNetworkFileSystem(const Path& path) {
   struct statfs info;
-  if (statfs(path.c_str(), &info) != 0) return OsError(errno, "look up the file system", path);
+  if (system::Statfs(path.c_str(), &info) != 0)
+    return OsError(errno, "look up the file system", path);
   const auto type = static_cast<std::uint32_t>(info.f_type);
   return std::find(kNetworkFileSystems.begin(), kNetworkFileSystems.end(), type) !=
          kNetworkFileSystems.end();
@@ -126,7 +117,7 @@ absl::StatusOr<bool> Directory::IsNetworkFileSystem(const Path& path) {
 
 absl::StatusOr<std::uint64_t> Directory::FileSize(const Path& path) {
   struct stat info;
-  if (stat(path.c_str(), &info) != 0) return OsError(errno, "look up the size", path);
+  if (system::Stat(path.c_str(), &info) != 0) return OsError(errno, "look up the size", path);
   return static_cast<std::uint64_t>(info.st_size);
 }
 

@@ -1,5 +1,4 @@
-// What Daybook asks of folders and names. With File the seam to the operating system; errors are as
-// in io/file.h.
+// What Daybook asks of folders and names. Stands on io/system.h; errors are as in io/file.h.
 
 #ifndef DAYBOOK_IO_DIRECTORY_H_
 #define DAYBOOK_IO_DIRECTORY_H_
@@ -34,6 +33,8 @@ class Directory {
   static absl::Status Remove(const Path& path);
   // Makes the names in a folder durable.
   static absl::Status Sync(const Path& path);
+  // Makes the name of a folder durable: syncs the one above it.
+  static absl::Status SyncNameOf(const Path& path);
 
   // False also where the name cannot be looked up.
   [[nodiscard]] static bool Exists(const Path& path);

@@ -60,6 +60,16 @@ TEST_CASE("a folder is created once, and a second time is fine, unless the name 
   CHECK(Directory::Create(folder / "x" / "y").code() == absl::StatusCode::kNotFound);
 }
 
+TEST_CASE("the name of a folder is synced however the folder is called") {
+  TempFolder folder;
+  REQUIRE_OK(Directory::Create(folder / "d"));
+  for (const char* name : {"d", "d/", "d/.", "d/.."})
+    CHECK_OK(Directory::SyncNameOf(folder / name));
+  CHECK_OK(Directory::SyncNameOf("d"));
+  CHECK_OK(Directory::SyncNameOf("."));
+  CHECK(absl::IsNotFound(Directory::SyncNameOf(folder / "none" / "d")));
+}
+
 TEST_CASE("a rename takes the place of what was there") {
   TempFolder folder;
   Write(folder / "a", "new");

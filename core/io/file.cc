@@ -3,9 +3,6 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <sys/file.h>
-#include <sys/stat.h>
-#include <sys/uio.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <array>
@@ -17,6 +14,7 @@
 #include "absl/strings/str_cat.h"
 #include "base/status.h"
 #include "io/os_error.h"
+#include "io/system.h"
 
 namespace daybook {
 namespace {
@@ -71,7 +69,8 @@ class Remaining {
 
 absl::StatusOr<File> File::Open(const std::filesystem::path& path, int flags, const char* what) {
   constexpr mode_t kMode = 0644;
-  const int fd = Uninterrupted([&] { return open(path.c_str(), flags | O_CLOEXEC, kMode); });
+  const int fd =
+      Uninterrupted([&] { return system::Open(path.c_str(), flags | O_CLOEXEC, kMode); });
   if (fd < 0) return OsError(errno, what, path);
   return File(fd, path);
 }
@@ -109,7 +108,7 @@ File::~File() { Close(); }
 // What must be on the device was synced before, so an error of close() says nothing new; and a
 // close() that was interrupted has closed.
 void File::Close() noexcept {
-  if (fd_ >= 0) close(fd_);
+  if (fd_ >= 0) system::Close(fd_);
   fd_ = -1;
 }
 
@@ -117,7 +116,8 @@ absl::Status File::ReadAt(std::uint64_t offset, std::span<std::byte> out) const 
   std::size_t done = 0;
   while (done < out.size()) {
     const ssize_t got = Uninterrupted([&] {
-      return pread(fd_, out.data() + done, out.size() - done, static_cast<off_t>(offset + done));
+      return system::Pread(fd_, out.data() + done, out.size() - done,
+                           static_cast<off_t>(offset + done));
     });
     if (got < 0) return OsError(errno, "read", path_);
     if (got == 0) {
@@ -140,7 +140,7 @@ absl::Status File::WriteVectorAt(std::uint64_t offset,
   for (Remaining remaining(pieces); !remaining.empty();) {
     const int count = remaining.Fill(iovecs);
     const ssize_t written = Uninterrupted(
-        [&] { return pwritev(fd_, iovecs.data(), count, static_cast<off_t>(offset)); });
+        [&] { return system::Pwritev(fd_, iovecs.data(), count, static_cast<off_t>(offset)); });
     if (written < 0) return OsError(errno, "write", path_);
     if (written == 0) return OsError(EIO, "write", path_);  // or this would go on for ever
     remaining.Advance(static_cast<std::size_t>(written));
@@ -152,29 +152,29 @@ absl::Status File::WriteVectorAt(std::uint64_t offset,
 // Neither sync is tried again, not even after EINTR: a second call may report success for pages
 // that the first dropped.
 absl::Status File::SyncData() {
-  if (fdatasync(fd_) != 0) return OsError(errno, "sync data", path_);
+  if (system::Fdatasync(fd_) != 0) return OsError(errno, "sync data", path_);
   return absl::OkStatus();
 }
 
 absl::Status File::Sync() {
-  if (fsync(fd_) != 0) return OsError(errno, "sync", path_);
+  if (system::Fsync(fd_) != 0) return OsError(errno, "sync", path_);
   return absl::OkStatus();
 }
 
 void File::BeginSync(std::uint64_t offset, std::uint64_t bytes) {
   // This flag alone starts the writing and does not ask how it went.
-  static_cast<void>(sync_file_range(fd_, static_cast<off_t>(offset), static_cast<off_t>(bytes),
-                                    SYNC_FILE_RANGE_WRITE));
+  static_cast<void>(system::SyncFileRange(fd_, static_cast<off_t>(offset),
+                                          static_cast<off_t>(bytes), SYNC_FILE_RANGE_WRITE));
 }
 
 absl::StatusOr<std::uint64_t> File::Size() const {
   struct stat info;
-  if (fstat(fd_, &info) != 0) return OsError(errno, "look up the size", path_);
+  if (system::Fstat(fd_, &info) != 0) return OsError(errno, "look up the size", path_);
   return static_cast<std::uint64_t>(info.st_size);
 }
 
 absl::Status File::Resize(std::uint64_t bytes) {
-  if (Uninterrupted([&] { return ftruncate(fd_, static_cast<off_t>(bytes)); }) != 0) {
+  if (Uninterrupted([&] { return system::Ftruncate(fd_, static_cast<off_t>(bytes)); }) != 0) {
     return OsError(errno, "resize", path_);
   }
   return absl::OkStatus();
@@ -185,8 +185,8 @@ absl::Status File::ZeroFill(std::uint64_t offset, std::uint64_t bytes,
   // Zeros are not worth a place in the page cache, nor the copying: where the file system can, they
   // go to the device directly.
   const bool aligned = offset % kDirectAlignment == 0 && bytes % kDirectAlignment == 0;
-  const int flags = aligned ? fcntl(fd_, F_GETFL) : -1;
-  bool direct = flags >= 0 && fcntl(fd_, F_SETFL, flags | O_DIRECT) == 0;
+  const int flags = aligned ? system::GetFlags(fd_) : -1;
+  bool direct = flags >= 0 && system::SetFlags(fd_, flags | O_DIRECT) == 0;
   std::vector<std::byte> buffer(std::min(bytes, kZeroChunkBytes) + kDirectAlignment);
   void* begin = buffer.data();
   std::size_t room = buffer.size();
@@ -202,22 +202,22 @@ absl::Status File::ZeroFill(std::uint64_t offset, std::uint64_t bytes,
     }
     const auto piece = zeros.first(std::min(bytes - done, zeros.size()));
     if (direct) {
-      const ssize_t written = Uninterrupted([&] {
-        return pwrite(fd_, piece.data(), piece.size(), static_cast<off_t>(offset + done));
-      });
+      const iovec vector{const_cast<std::byte*>(piece.data()), piece.size()};
+      const ssize_t written = Uninterrupted(
+          [&] { return system::Pwritev(fd_, &vector, 1, static_cast<off_t>(offset + done)); });
       // A short write may have met a boundary that direct writes cannot cross.
       direct = written == static_cast<ssize_t>(piece.size());
-      if (!direct) static_cast<void>(fcntl(fd_, F_SETFL, flags));
+      if (!direct) static_cast<void>(system::SetFlags(fd_, flags));
     }
     if (!direct) status = WriteAt(offset + done, piece);
     done += piece.size();
   }
-  if (direct) static_cast<void>(fcntl(fd_, F_SETFL, flags));
+  if (direct) static_cast<void>(system::SetFlags(fd_, flags));
   return status;
 }
 
 absl::StatusOr<bool> File::TryLockExclusive() {
-  if (Uninterrupted([&] { return flock(fd_, LOCK_EX | LOCK_NB); }) == 0) return true;
+  if (Uninterrupted([&] { return system::Flock(fd_, LOCK_EX | LOCK_NB); }) == 0) return true;
   if (errno == EWOULDBLOCK) return false;
   return OsError(errno, "lock", path_);
 }

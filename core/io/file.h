@@ -1,4 +1,4 @@
-// A file: all that Daybook asks of one. With Directory the seam to the operating system.
+// A file: all that Daybook asks of one. Stands on io/system.h.
 //
 // Errors: kNotFound, kAlreadyExists, kPermissionDenied (also a read-only file system),
 // kResourceExhausted (disk or quota full, too many open files), kUnavailable (busy), kDataLoss (an

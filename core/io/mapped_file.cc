@@ -10,6 +10,7 @@
 #include "absl/strings/str_cat.h"
 #include "base/status.h"
 #include "io/os_error.h"
+#include "io/system.h"
 
 namespace daybook {
 
@@ -22,7 +23,7 @@ absl::StatusOr<MappedFile> MappedFile::MapRead(const File& file, std::uint64_t b
   }
   MappedFile mapped;
   if (bytes == 0) return mapped;
-  void* data = mmap(nullptr, static_cast<std::size_t>(bytes), PROT_READ, MAP_SHARED, file.fd(), 0);
+  void* data = system::Mmap(static_cast<std::size_t>(bytes), PROT_READ, file.fd());
   if (data == MAP_FAILED) return OsError(errno, "map", file.path());
   mapped.bytes_ = {static_cast<const std::byte*>(data), static_cast<std::size_t>(bytes)};
   return mapped;
@@ -41,7 +42,7 @@ MappedFile& MappedFile::operator=(MappedFile&& other) noexcept {
 MappedFile::~MappedFile() { Unmap(); }
 
 void MappedFile::Unmap() noexcept {
-  if (!bytes_.empty()) munmap(const_cast<std::byte*>(bytes_.data()), bytes_.size());
+  if (!bytes_.empty()) system::Munmap(const_cast<std::byte*>(bytes_.data()), bytes_.size());
   bytes_ = {};
 }
 
@@ -63,8 +64,8 @@ void MappedFile::Advise(std::uint64_t offset, std::uint64_t length, int advice) 
   const std::uint64_t begin = offset / page * page;
   const std::uint64_t end = offset + std::min<std::uint64_t>(length, bytes_.size() - offset);
   // A hint: where it is refused, reading is no more than slower.
-  madvise(const_cast<std::byte*>(bytes_.data()) + begin, static_cast<std::size_t>(end - begin),
-          advice);
+  system::Madvise(const_cast<std::byte*>(bytes_.data()) + begin,
+                  static_cast<std::size_t>(end - begin), advice);
 }
 
 }  // namespace daybook

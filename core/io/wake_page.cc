@@ -20,6 +20,7 @@
 #include "base/status.h"
 #include "io/file.h"
 #include "io/os_error.h"
+#include "io/system.h"
 
 namespace daybook {
 namespace {
@@ -113,7 +114,7 @@ absl::StatusOr<WakeWriter> WakeWriter::Create(const std::filesystem::path& path,
   DAYBOOK_ASSIGN_OR_RETURN(File file, File::OpenOrCreate(path));
   const WakeState state{.store_id = store_id, .run_id = run_id, .position = position};
   DAYBOOK_RETURN_IF_ERROR(WritePage(file, state));
-  void* page = mmap(nullptr, kWakePageBytes, PROT_READ | PROT_WRITE, MAP_SHARED, file.fd(), 0);
+  void* page = system::Mmap(kWakePageBytes, PROT_READ | PROT_WRITE, file.fd());
   if (page == MAP_FAILED) return OsError(errno, "map for writing", path);
   WakeWriter writer(static_cast<std::byte*>(page), state);
   writer.Wake();
@@ -135,7 +136,7 @@ WakeWriter& WakeWriter::operator=(WakeWriter&& other) noexcept {
 WakeWriter::~WakeWriter() { Unmap(); }
 
 void WakeWriter::Unmap() noexcept {
-  if (page_ != nullptr) munmap(page_, kWakePageBytes);
+  if (page_ != nullptr) system::Munmap(page_, kWakePageBytes);
   page_ = nullptr;
 }
 

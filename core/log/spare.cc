@@ -8,6 +8,17 @@
 #include "io/directory.h"
 
 namespace daybook {
+namespace {
+
+// Whatever the system said, to the append it means one thing: the device has no room to give, and
+// nothing was written.
+absl::Status CannotBeMade(const absl::Status& failure) {
+  if (absl::IsResourceExhausted(failure)) return failure;
+  return absl::ResourceExhaustedError(absl::StrCat(
+      "the next segment cannot be made, and nothing was appended: ", failure.message()));
+}
+
+}  // namespace
 
 SpareMaker::SpareMaker(std::filesystem::path log_directory)
     : directory_(std::move(log_directory)), thread_("daybook-spare", [this] { Run(); }) {}
@@ -48,7 +59,7 @@ absl::Status SpareMaker::WaitReady(std::uint64_t bytes) {
         state_ = State::kNone;
         break;
       case State::kFailed:
-        if (asked) return failure_;
+        if (asked) return CannotBeMade(failure_);
         state_ = State::kNone;
         break;
       case State::kNone:

@@ -31,8 +31,8 @@ class SpareMaker {
   [[nodiscard]] std::optional<std::uint64_t> ready() const;
 
   // Waits until a spare of at least `bytes` is ready. One that is ready but smaller is thrown away.
-  // kResourceExhausted where the disk has no room: then nothing is left of the attempt, and a later
-  // call tries again.
+  // kResourceExhausted where the disk has no room or fails: then nothing is left of the attempt,
+  // and a later call tries again.
   absl::Status WaitReady(std::uint64_t bytes);
 
   // Claims the spare that is ready if it has at least `bytes`, and returns its size; otherwise

@@ -55,8 +55,16 @@ absl::StatusOr<bool> IsFresh(const std::filesystem::path& directory) {
   return true;
 }
 
+// Makes the name of the store's folder durable. Where the folder above may not be read, whoever
+// made this one answers for it.
+absl::Status SyncNameOf(const std::filesystem::path& directory) {
+  const absl::Status synced = Directory::SyncNameOf(directory);
+  return absl::IsPermissionDenied(synced) ? absl::OkStatus() : synced;
+}
+
 // Creates a store in a fresh folder. STORE comes last: until it is there, there is no store, and
-// the next attempt begins anew.
+// the next attempt begins anew. All that it relies on is durable before it: of two names that are
+// not synced, a crash may keep the later one and lose the earlier.
 absl::StatusOr<StoreHeader> Create(const std::filesystem::path& directory,
                                    const StoreOptions& options) {
   DAYBOOK_RETURN_IF_ERROR(Directory::Create(directory / "log"));
@@ -65,6 +73,8 @@ absl::StatusOr<StoreHeader> Create(const std::filesystem::path& directory,
   DAYBOOK_RETURN_IF_ERROR(CreateFirstSegment(directory, IdentityOf(header),
                                              NextSegmentBytes(0, options.segment_bytes_max))
                               .status());
+  DAYBOOK_RETURN_IF_ERROR(Directory::Sync(directory));
+  DAYBOOK_RETURN_IF_ERROR(SyncNameOf(directory));
   DAYBOOK_RETURN_IF_ERROR(WriteStoreFile(directory, header));
   return header;
 }
@@ -84,6 +94,11 @@ absl::StatusOr<StoreHeader> ReadOrCreate(const std::filesystem::path& directory,
   if (header.ok() && options.create == StoreOptions::Create::kMustNotExist) {
     return absl::AlreadyExistsError(
         absl::StrCat("there is a store in ", directory.string(), " already"));
+  }
+  if (header.ok()) {
+    // Its creator may have been killed after the rename to STORE and before the sync.
+    DAYBOOK_RETURN_IF_ERROR(Directory::Sync(directory));
+    return header;
   }
   if (!absl::IsNotFound(header.status())) return header;
   DAYBOOK_ASSIGN_OR_RETURN(const bool fresh, IsFresh(directory));
@@ -122,7 +137,8 @@ absl::StatusOr<std::unique_ptr<Store>> Store::Open(const std::filesystem::path& 
   }
   if (may_create && !Directory::Exists(directory / "STORE")) {
     DAYBOOK_ASSIGN_OR_RETURN(const bool fresh, IsFresh(directory));
-    if (!fresh) return ReadOrCreate(directory, options).status();
+    // Either this is no folder for a store, or only the look at STORE failed and it is there.
+    if (!fresh) DAYBOOK_RETURN_IF_ERROR(ReadOrCreate(directory, options).status());
   }
   DAYBOOK_ASSIGN_OR_RETURN(const bool network, Directory::IsNetworkFileSystem(directory));
   if (network && !options.accept_network_file_system) {

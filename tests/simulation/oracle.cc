@@ -1,0 +1,177 @@
+#include "simulation/oracle.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "simulation/save.h"
+
+namespace daybook::simulation {
+namespace {
+
+constexpr std::int64_t kHour = std::int64_t{3600} * 1'000'000'000;
+
+// The view of a process that may only read.
+std::string CheckReader(const std::string& path, const History& history, std::uint64_t least,
+                        std::uint64_t most, std::uint64_t* found) {
+  std::string errors;
+  ReaderOptions options;
+  options.on_notice = [&errors](const Notice& notice) {
+    if (notice.severity == Notice::Severity::kError) errors += notice.message;
+  };
+  const auto reader = Reader::Open(path, options);
+  if (absl::IsNotFound(reader.status()) && least == 0) return "";  // no store yet
+  if (!reader.ok()) return reader.status().ToString();
+  if (!errors.empty()) return errors;
+  return history.Check(**reader, least, most, found);
+}
+
+class Check {
+ public:
+  Check(const Bench& bench, CrashState state, const CheckPlan& plan, const StoreOpener& opener,
+        bool keeps_disk)
+      : bench_(bench),
+        state_(std::move(state)),
+        plan_(plan),
+        opener_(opener),
+        mount_(bench.root(), keeps_disk ? Disk(state_.disk) : std::move(state_.disk)) {
+    bench_.SetIndex(state_.index);
+  }
+
+  std::string Run(Recording* recovery) {
+    if (recovery != nullptr) mount_.StartLog();
+    std::string what = RunSteps();
+    if (!what.empty() && !errors_.empty()) what += "; notices: " + errors_;
+    if (recovery != nullptr) {
+      recovery->name = "recovery";
+      recovery->setting = state_.setting;
+      recovery->base = std::move(state_.disk);
+      recovery->log = mount_.TakeLog();
+      recovery->history = std::move(state_.history);
+      recovery->indexes = {{0, std::move(state_.index)}};
+    }
+    return what;
+  }
+
+ private:
+  std::string RunSteps() {
+    const std::string path = bench_.store();
+    std::uint64_t seen = 0;
+    if (plan_.reads_first) {
+      // It may see less than was acknowledged, where nothing proves it to be durable.
+      const std::string what = CheckReader(path, state_.history, 0, state_.handed_over, &seen);
+      if (!what.empty()) return "reader before recovery: " + what;
+    }
+    if (std::string what = Recover(); !what.empty()) return what;
+    if (seen > found_) return "a reader saw more than what was recovered";
+    state_.history.CutBehind(found_);
+    if (std::string what = Append(); !what.empty()) return what;
+    store_.reset();
+    mount_.Mark(state_.history.size(), state_.history.size());
+    if (!errors_.empty()) return "notices";
+    return ReadAgain();
+  }
+
+  // Leaves the store open, with `found_` events.
+  std::string Recover() {
+    state_.setting.clock += kHour;
+    mount_.Mark(state_.acknowledged, state_.handed_over);
+    auto store = opener_(bench_.store(), state_.setting.Options(&errors_));
+    if (!store.ok()) return "open: " + store.status().ToString();
+    store_ = *std::move(store);
+    std::string what =
+        state_.history.Check(*store_, state_.acknowledged, state_.handed_over, &found_);
+    if (!what.empty()) return "after recovery: " + what;
+    if (store_->visible().value() != found_ || store_->durable().value() != found_) {
+      return "after recovery: visible() and durable() are not what can be read";
+    }
+    mount_.Mark(found_, found_);
+    return "";
+  }
+
+  std::string Append() {
+    Random random(plan_.seed);
+    std::uint64_t acknowledged = found_;
+    for (const std::size_t events : {std::size_t{2}, std::size_t{1}}) {
+      const std::uint64_t first = state_.history.size() + 1;
+      state_.history.Plan(events, {}, &random);
+      Commit commit = state_.history.MakeCommit(first);
+      mount_.Mark(acknowledged, state_.history.size());
+      const auto result = store_->Append(commit);
+      if (!result.ok()) return "append after recovery: " + result.status().ToString();
+      std::string what = state_.history.Acknowledge(first, *result);
+      if (!what.empty()) return "append after recovery: " + what;
+      if (state_.setting.durability == Durability::kSync) acknowledged = state_.history.size();
+      mount_.Mark(acknowledged, state_.history.size());
+    }
+    return "";
+  }
+
+  std::string ReadAgain() {
+    const std::string path = bench_.store();
+    const std::uint64_t all = state_.history.size();
+    std::uint64_t found = 0;
+    std::string what;
+    if (plan_.reopens) {
+      const auto store = opener_(path, state_.setting.Options(&errors_));
+      if (!store.ok()) return "second open: " + store.status().ToString();
+      what = state_.history.Check(**store, all, all, &found);
+      if (what.empty()) what = state_.history.CheckHeads(**store, all);
+    } else {
+      what = CheckReader(path, state_.history, all, all, &found);
+    }
+    if (!what.empty()) return "after going on: " + what;
+    if (!plan_.verifies) return "";
+    const auto report = Verify(path, {});
+    if (!report.ok()) return "verify: " + report.status().ToString();
+    for (const Finding& finding : report->findings) {
+      return "verify: " + finding.kind + " " + finding.file + ": " + finding.hint;
+    }
+    return report->positions == all ? "" : "verify: another count of positions";
+  }
+
+  const Bench& bench_;
+  CrashState state_;
+  const CheckPlan plan_;
+  const StoreOpener& opener_;
+  Mount mount_;
+  std::string errors_;
+  std::uint64_t found_ = 0;
+  std::unique_ptr<Store> store_;
+};
+
+}  // namespace
+
+std::string CheckCrashState(const Bench& bench, CrashState state, const CheckPlan& plan,
+                            const StoreOpener& opener, Recording* recovery) {
+  if (state.is_repair) return CheckRepairState(bench, std::move(state), plan, opener, recovery);
+  Check check(bench, std::move(state), plan, opener, recovery != nullptr);
+  return check.Run(recovery);
+}
+
+void CrashState::Save(std::string* out) const {
+  PutNumber(is_repair ? 1 : 0, out);
+  PutNumber(setting.segment_bytes, out);
+  PutNumber(setting.durability == Durability::kSync ? 1 : 0, out);
+  PutNumber(static_cast<std::uint64_t>(setting.clock), out);
+  disk.Save(out);
+  PutText(index, out);
+  history.Save(out);
+  PutNumber(acknowledged, out);
+  PutNumber(handed_over, out);
+}
+
+CrashState CrashState::Load(std::string_view* in) {
+  CrashState state;
+  state.is_repair = TakeNumber(in) != 0;
+  state.setting.segment_bytes = TakeNumber(in);
+  state.setting.durability = TakeNumber(in) == 1 ? Durability::kSync : Durability::kBuffered;
+  state.setting.clock = static_cast<std::int64_t>(TakeNumber(in));
+  state.disk = Disk::Load(in);
+  state.index = std::string(TakeText(in));
+  state.history = History::Load(in);
+  state.acknowledged = TakeNumber(in);
+  state.handed_over = TakeNumber(in);
+  return state;
+}
+
+}  // namespace daybook::simulation
