@@ -152,7 +152,7 @@ absl::Status HeadStore::Parts::Write(const std::function<absl::Status(WriteTrans
       status = work(&transaction);
       if (status.ok()) status = transaction.Commit();
     }
-    if (!absl::IsResourceExhausted(status)) return status;
+    if (!IsMapFull(status)) return status;
     DAYBOOK_RETURN_IF_ERROR(environment->GrowMap());
   }
 }

@@ -1,12 +1,16 @@
 #include "kv/environment.h"
 
+#include <fcntl.h>
 #include <lmdb.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <string>
 #include <utility>
 
+#include "absl/strings/cord.h"
 #include "absl/strings/str_cat.h"
 #include "base/check.h"
 #include "base/mutex.h"
@@ -18,6 +22,8 @@ namespace {
 
 constexpr unsigned kReadersMax =
     1024;  // of all processes; a slot takes a cache line of the lock file
+constexpr std::int64_t kLockFileBytes = (kReadersMax + 64) * 64;  // and its header
+constexpr char kMapFull[] = "daybook/map-full";
 constexpr std::uint64_t kMapBytesMin = std::uint64_t{64} << 10;
 
 static_assert(kKeyBytesMax == 511, "what LMDB is built with, checked again when it is opened");
@@ -34,6 +40,8 @@ std::string_view ToView(const MDB_val& value) {
 absl::StatusCode CodeOf(int error) {
   switch (error) {
     case MDB_MAP_FULL:
+    case ENOSPC:
+    case EDQUOT:
       return absl::StatusCode::kResourceExhausted;
     case MDB_CORRUPTED:
     case MDB_PAGE_NOTFOUND:
@@ -41,10 +49,8 @@ absl::StatusCode CodeOf(int error) {
     case MDB_INVALID:
     case MDB_VERSION_MISMATCH:
     case MDB_INCOMPATIBLE:
-    case EIO:  // LMDB also says so where a full disk cut a write short
+    case EIO:
       return absl::StatusCode::kDataLoss;
-    case ENOSPC:
-    case EDQUOT:
     case ENOMEM:
     case EAGAIN:
     case EBUSY:
@@ -67,11 +73,11 @@ absl::StatusCode CodeOf(int error) {
 const char* AdviceFor(absl::StatusCode code) {
   switch (code) {
     case absl::StatusCode::kResourceExhausted:
-      return "grow the map";
+      return "make room on the disk";
     case absl::StatusCode::kDataLoss:
       return "delete the folder if it can be derived again, and look at the disk";
     case absl::StatusCode::kUnavailable:
-      return "make room (disk, memory, open files, readers) and try again";
+      return "make room (memory, open files, readers) and try again";
     case absl::StatusCode::kNotFound:
       return "check the path";
     case absl::StatusCode::kPermissionDenied:
@@ -81,10 +87,38 @@ const char* AdviceFor(absl::StatusCode code) {
   }
 }
 
+// Whether the disk has next to no room left.
+bool IsDiskFull(const std::filesystem::path& directory) {
+  constexpr std::uint64_t kNextToNothing = std::uint64_t{1} << 20;
+  struct statvfs info;
+  return statvfs(directory.c_str(), &info) == 0 && info.f_bavail * info.f_frsize < kNextToNothing;
+}
+
 absl::Status KvError(int error, std::string_view what, const std::filesystem::path& directory) {
+  // LMDB says EIO where a full disk cut a write short.
+  if (error == EIO && IsDiskFull(directory)) error = ENOSPC;
   const absl::StatusCode code = CodeOf(error);
-  return absl::Status(code, absl::StrCat(ToAbsl(what), ": ", directory.native(), ": ",
-                                         mdb_strerror(error), "; ", AdviceFor(code)));
+  const bool map_full = error == MDB_MAP_FULL;
+  absl::Status status(code, absl::StrCat(ToAbsl(what), ": ", directory.native(), ": ",
+                                         mdb_strerror(error), "; ",
+                                         map_full ? "grow the map" : AdviceFor(code)));
+  if (map_full) status.SetPayload(kMapFull, absl::Cord());
+  return status;
+}
+
+// LMDB writes to its lock file through a mapping: where that is a hole and the disk is full, the
+// process would die of SIGBUS. So the room is taken beforehand. What stands in the file stays.
+absl::Status TakeRoomForLocks(const std::filesystem::path& directory) {
+  const int fd = open((directory / "lock.mdb").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+  if (fd < 0) return KvError(errno, "open the lock file", directory);
+  int error = 0;
+  do {
+    error = fallocate(fd, 0, 0, kLockFileBytes) == 0 ? 0 : errno;
+  } while (error == EINTR);
+  close(fd);
+  // A file system that cannot say beforehand is used as it is.
+  if (error == 0 || error == EOPNOTSUPP || error == ENOSYS) return absl::OkStatus();
+  return KvError(error, "take room for the lock file", directory);
 }
 
 absl::Status CheckKey(std::string_view key) {
@@ -100,6 +134,8 @@ absl::Status OverError() {
 MDB_txn* Txn(void* transaction) { return static_cast<MDB_txn*>(transaction); }
 
 }  // namespace
+
+bool IsMapFull(const absl::Status& status) { return status.GetPayload(kMapFull).has_value(); }
 
 class Environment::Impl {
  public:
@@ -199,6 +235,7 @@ absl::StatusOr<std::unique_ptr<Environment>> Environment::Open(
   }
   // From here on closed with the rest, whatever happens.
   auto impl = std::make_unique<Impl>(env, directory);
+  DAYBOOK_RETURN_IF_ERROR(TakeRoomForLocks(directory));
   const std::uint64_t map_bytes =
       (std::max(options.map_bytes, kMapBytesMin) + kMapBytesMin - 1) / kMapBytesMin * kMapBytesMin;
   int error = mdb_env_set_mapsize(env, static_cast<std::size_t>(map_bytes));

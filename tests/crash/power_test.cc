@@ -38,9 +38,10 @@ class PoweredStore {
   PoweredStore(std::uint64_t seed, bool lies, Totals* totals)
       : seed_(seed), lies_(lies), random_(seed), totals_(totals) {}
 
-  // A life, its end, and what is found then. "" or what is wrong.
-  std::string Cycle(int number) {
-    Life life = PlanLife(number);
+  // A life, its end, and what is found then. "" or what is wrong. `kill_at` is the call at which
+  // the writer dies; 0: what the seed says.
+  std::string Cycle(int number, std::uint64_t kill_at = 0) {
+    const Life life = PlanLife(number, kill_at);
     ++totals_->cycles;
     if (std::string what = LiveAndDie(directory_, life, &history_); !what.empty()) return what;
     undo_.Trim();
@@ -77,7 +78,7 @@ class PoweredStore {
   }
 
  private:
-  Life PlanLife(int number) {
+  Life PlanLife(int number, std::uint64_t kill_at) {
     Life life;
     life.seed = seed_ * 1000 + static_cast<std::uint64_t>(number);
     life.lasts = std::chrono::microseconds(random_() % 25000);
@@ -89,9 +90,10 @@ class PoweredStore {
     life.environment.push_back("LD_PRELOAD=" DAYBOOK_UNDO_DISK);
     life.environment.push_back("ASAN_OPTIONS=verify_asan_link_order=0");
     if (lies_) life.environment.push_back("DAYBOOK_UNDO_LIE=1");
-    if (random_() % 4 != 0 || number == 0) {
+    if (random_() % 4 != 0 || kill_at != 0) {
       // The first calls are those of creation and recovery.
-      const std::uint64_t at = 1 + random_() % (number == 0 || random_() % 3 == 0 ? 40 : 400);
+      const std::uint64_t at =
+          kill_at != 0 ? kill_at : 1 + random_() % (random_() % 3 == 0 ? 40 : 400);
       life.environment.push_back("DAYBOOK_UNDO_KILL_AT=" + std::to_string(at));
       life.lasts = std::chrono::seconds(2);
     }
@@ -202,6 +204,21 @@ TEST_CASE("what was acknowledged survives every power loss", "[power]") {
   CHECK(totals.acknowledged > 0);
   CHECK(totals.loss.sectors_undone > 0);
   CHECK(totals.loss.names_undone > 0);
+}
+
+TEST_CASE("a power loss at any step of a creation leaves no store, or a whole one", "[power]") {
+  const std::uint64_t seed = Seed("[power]");
+  Totals totals;
+  for (int at = 1; at <= Cycles(48, 16); ++at) {
+    const std::uint64_t of_store = seed + static_cast<std::uint64_t>(at);
+    PoweredStore store(of_store, false, &totals);
+    CAPTURE(of_store, at);
+    REQUIRE(store.Cycle(0, static_cast<std::uint64_t>(1 + (at - 1) % 48)) == "");
+    REQUIRE(store.Cycle(1) == "");
+    REQUIRE(store.Finish() == "");
+  }
+  Print("power.creation", totals);
+  CHECK(totals.in_creation > 0);
 }
 
 TEST_CASE("a disk that lies about its syncs is found out", "[power]") {

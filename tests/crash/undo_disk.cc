@@ -360,6 +360,24 @@ int Resize(int fd, off_t size) {
   return result;
 }
 
+int Preallocate(int fd, int mode, off_t offset, off_t length) {
+  UndoDisk& disk = Disk();
+  struct stat info;
+  std::string name;
+  if (!disk.IsFile(fd, &info, &name)) {
+    return static_cast<int>(Call(SYS_fallocate, fd, mode, offset, length));
+  }
+  const std::lock_guard lock(disk.mutex());
+  if (fstat(fd, &info) != 0) return -1;
+  if (mode != 0) Die("a file in the store is changed by fallocate");
+  disk.Step(0);
+  disk.NoteResize(info, std::max<std::uint64_t>(static_cast<std::uint64_t>(info.st_size),
+                                                static_cast<std::uint64_t>(offset + length)));
+  const int result = static_cast<int>(Call(SYS_fallocate, fd, mode, offset, length));
+  disk.Step(1);
+  return result;
+}
+
 int Open(int folder, const char* path, int flags, mode_t mode) {
   UndoDisk& disk = Disk();
   const std::string_view name = disk.Inside(path);
@@ -464,14 +482,11 @@ int sync_file_range(int, off64_t, off64_t, unsigned) { return 0; }
 
 int ftruncate(int fd, off_t size) noexcept { return Resize(fd, size); }
 int ftruncate64(int fd, off64_t size) noexcept { return Resize(fd, size); }
-// Nothing of ours preallocates so; what does is to be thought of here first.
-int fallocate(int, int, off_t, off_t) {
-  errno = EOPNOTSUPP;
-  return -1;
+int fallocate(int fd, int mode, off_t offset, off_t length) {
+  return Preallocate(fd, mode, offset, length);
 }
-int fallocate64(int, int, off64_t, off64_t) {
-  errno = EOPNOTSUPP;
-  return -1;
+int fallocate64(int fd, int mode, off64_t offset, off64_t length) {
+  return Preallocate(fd, mode, offset, length);
 }
 
 int open(const char* path, int flags, ...) {
