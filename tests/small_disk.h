@@ -59,7 +59,9 @@ inline void FillDisk(const std::filesystem::path& disk, std::uint64_t pages_left
   const std::uint64_t pages = std::filesystem::file_size(filler) / page.size();
   std::filesystem::resize_file(filler, (pages - std::min(pages, pages_left)) * page.size());
 }
-inline void MakeRoom(const std::filesystem::path& disk) { std::filesystem::remove(disk / "filler"); }
+inline void MakeRoom(const std::filesystem::path& disk) {
+  std::filesystem::remove(disk / "filler");
+}
 
 // Runs the body in a child, with an empty disk of this size. Skips where there can be none.
 inline void RunOnDisk(const std::string& size,

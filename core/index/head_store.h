@@ -1,6 +1,6 @@
 // The heads of all streams as of the last sealed segment, in LMDB under index/: what the writer
-// asks when a stream is not in memory. Derived from the sidecars: damage discards the folder, and it
-// is rebuilt from them. kResourceExhausted is a full disk: what was asked for can be asked for
+// asks when a stream is not in memory. Derived from the sidecars: damage discards the folder, and
+// it is rebuilt from them. kResourceExhausted is a full disk: what was asked for can be asked for
 // again when there is room.
 //
 // Only the writer process opens it. Thread-safe: one thread applies, any number look up.

@@ -99,9 +99,9 @@ absl::Status KvError(int error, std::string_view what, const std::filesystem::pa
   if (error == EIO && IsDiskFull(directory)) error = ENOSPC;
   const absl::StatusCode code = CodeOf(error);
   const bool map_full = error == MDB_MAP_FULL;
-  absl::Status status(code, absl::StrCat(ToAbsl(what), ": ", directory.native(), ": ",
-                                         mdb_strerror(error), "; ",
-                                         map_full ? "grow the map" : AdviceFor(code)));
+  absl::Status status(
+      code, absl::StrCat(ToAbsl(what), ": ", directory.native(), ": ", mdb_strerror(error), "; ",
+                         map_full ? "grow the map" : AdviceFor(code)));
   if (map_full) status.SetPayload(kMapFull, absl::Cord());
   return status;
 }

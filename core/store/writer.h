@@ -3,8 +3,8 @@
 #ifndef DAYBOOK_STORE_WRITER_H_
 #define DAYBOOK_STORE_WRITER_H_
 
-#include <filesystem>
 #include <deque>
+#include <filesystem>
 #include <memory>
 #include <optional>
 #include <string_view>

@@ -36,7 +36,10 @@ struct PlannedCommit {
 class Writer {
  public:
   Writer(Store* store, std::uint64_t seed, int thread, bool durable)
-      : store_(store), durable_(durable), random_(seed * 64 + static_cast<std::uint64_t>(thread)), own_("own-") {
+      : store_(store),
+        durable_(durable),
+        random_(seed * 64 + static_cast<std::uint64_t>(thread)),
+        own_("own-") {
     own_ += std::to_string(thread);
     const auto head = store->Head(own_);
     if (!head.ok()) Fail(head.status());

@@ -49,7 +49,8 @@ absl::Status CheckEvents(const Reader& reader, std::uint64_t events) {
   DAYBOOK_EXPECT_OK(cursor);
   std::uint64_t count = 0;
   DAYBOOK_EXPECT_OK(cursor->ForEach([&count](const EventView& event) {
-    const std::uint64_t number = std::strtoull(std::string(AsText(event.data)).c_str(), nullptr, 10);
+    const std::uint64_t number =
+        std::strtoull(std::string(AsText(event.data)).c_str(), nullptr, 10);
     return number == ++count && event.position == Position(count)
                ? absl::OkStatus()
                : absl::InternalError("event " + std::to_string(number));
@@ -177,9 +178,9 @@ absl::Status OpenOnFullDisk(const fs::path& disk, std::uint64_t pages, bool crea
 constexpr int kLines = 400;
 
 int RunImport(const fs::path& disk) {
-  const std::string command = std::string(DAYBOOK_COMMAND) + " import --batch 7 " + (disk / "store").native() + " " +
-                              (disk / "lines").native() + " > " + (disk / "said").native() +
-                              " 2>&1";
+  const std::string command = std::string(DAYBOOK_COMMAND) + " import --batch 7 " +
+                              (disk / "store").native() + " " + (disk / "lines").native() + " > " +
+                              (disk / "said").native() + " 2>&1";
   const int status = std::system(command.c_str());
   return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 }

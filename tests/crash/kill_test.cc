@@ -89,7 +89,7 @@ void KillInOneStore(std::uint64_t seed, int kills, bool small_segments, Totals* 
 }
 
 void Run(const std::string& suite, int kills, bool small_segments) {
-  const std::uint64_t seed = Seed("[kill]");
+  const std::uint64_t seed = Seed("daybook_crash_test '[kill]'");
   Totals totals;
   for (int done = 0; done < kills; done += kKillsOfStore) {
     KillInOneStore(seed + static_cast<std::uint64_t>(done), std::min(kKillsOfStore, kills - done),

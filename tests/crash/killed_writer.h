@@ -18,8 +18,8 @@ struct Life {
   std::chrono::microseconds lasts{0};  // from the opening, if not `from_start`
   bool from_start = false;
   bool small_segments = false;
-  bool durable = false;  // see crash_writer.cc
-  int readers = 0;       // processes that follow it; every other one dies before it
+  bool durable = false;                  // see crash_writer.cc
+  int readers = 0;                       // processes that follow it; every other one dies before it
   std::vector<std::string> environment;  // of the writer
 };
 

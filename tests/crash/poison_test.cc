@@ -28,8 +28,8 @@ std::string RunWriter(const std::filesystem::path& store, const std::string& mod
                                       std::to_string(n), std::to_string(seed)};
   if (reopen) command.push_back("reopen");
   // A runtime of a sanitizer wants to be the first library.
-  Process writer(command, {"LD_PRELOAD=" DAYBOOK_FAILING_DISK,
-                           "ASAN_OPTIONS=verify_asan_link_order=0"});
+  Process writer(command,
+                 {"LD_PRELOAD=" DAYBOOK_FAILING_DISK, "ASAN_OPTIONS=verify_asan_link_order=0"});
   const int status = writer.Finish();
   const std::string& said = writer.said();
   INFO(said.substr(said.size() - std::min<std::size_t>(said.size(), 500)));

@@ -88,8 +88,8 @@ Pending FindPending(const std::vector<Entry>& entries) {
         std::erase_if(pending.data[r.inode], [&r](const Entry* e) { return e->at < r.mark; });
         break;
       case UndoKind::kRangeSynced:
-        for (std::uint64_t s = r.offset / kSectorBytes;
-             s * kSectorBytes < r.offset + r.length; ++s) {
+        for (std::uint64_t s = r.offset / kSectorBytes; s * kSectorBytes < r.offset + r.length;
+             ++s) {
           pending.synced_sectors[{r.inode, s}] = entry.at;
         }
         break;

@@ -28,8 +28,8 @@ enum class Kept : std::uint8_t {
 inline constexpr int kKeptKinds = 7;
 
 struct PowerLoss {
-  std::uint64_t records = 0;        // that the log held
-  std::uint64_t sectors = 0;        // unsynced
+  std::uint64_t records = 0;         // that the log held
+  std::uint64_t sectors = 0;         // unsynced
   std::uint64_t sectors_undone = 0;  // of them, brought to an older version
   std::uint64_t names = 0, names_undone = 0;
   std::uint64_t index_sectors = 0;  // of LMDB's, among the undone

@@ -167,8 +167,9 @@ class PoweredStore {
 
 void Print(const char* suite, const Totals& totals) {
   const PowerLoss& loss = totals.loss;
-  std::cout << "counted: {\"suite\":\"" << suite << "\",\"power_losses\":"
-            << totals.cycles - totals.kills_only << ",\"kills_only\":" << totals.kills_only
+  std::cout << "counted: {\"suite\":\"" << suite
+            << "\",\"power_losses\":" << totals.cycles - totals.kills_only
+            << ",\"kills_only\":" << totals.kills_only
             << ",\"acknowledged_events\":" << totals.acknowledged
             << ",\"found_events\":" << totals.found << ",\"events_readers_saw\":" << totals.seen
             << ",\"unsynced_sectors\":" << loss.sectors
@@ -188,7 +189,7 @@ void Print(const char* suite, const Totals& totals) {
 }  // namespace
 
 TEST_CASE("what was acknowledged survives every power loss", "[power]") {
-  const std::uint64_t seed = Seed("[power]");
+  const std::uint64_t seed = Seed("daybook_crash_test '[power]'");
   const int losses = Cycles(200, 30);
   Totals totals;
   for (int done = 0; done < losses; done += kLossesOfStore) {
@@ -207,7 +208,7 @@ TEST_CASE("what was acknowledged survives every power loss", "[power]") {
 }
 
 TEST_CASE("a power loss at any step of a creation leaves no store, or a whole one", "[power]") {
-  const std::uint64_t seed = Seed("[power]");
+  const std::uint64_t seed = Seed("daybook_crash_test '[power]'");
   Totals totals;
   for (int at = 1; at <= Cycles(48, 16); ++at) {
     const std::uint64_t of_store = seed + static_cast<std::uint64_t>(at);
@@ -222,7 +223,7 @@ TEST_CASE("a power loss at any step of a creation leaves no store, or a whole on
 }
 
 TEST_CASE("a disk that lies about its syncs is found out", "[power]") {
-  const std::uint64_t seed = Seed("[power]");
+  const std::uint64_t seed = Seed("daybook_crash_test '[power]'");
   Totals totals;
   std::string first;
   for (int store_number = 0; store_number < Cycles(12, 4); ++store_number) {

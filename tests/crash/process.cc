@@ -104,9 +104,9 @@ int Cycles(int full, int shortened) {
 
 std::uint64_t Seed(const std::string& test) {
   const char* const given = getenv("DAYBOOK_SEED");
-  const std::uint64_t seed = given != nullptr ? strtoull(given, nullptr, 10) : std::random_device{}();
-  std::cout << "replay: DAYBOOK_SEED=" << seed << " daybook_crash_test '" << test << "'"
-            << std::endl;
+  const std::uint64_t seed =
+      given != nullptr ? strtoull(given, nullptr, 10) : std::random_device{}();
+  std::cout << "replay: DAYBOOK_SEED=" << seed << " " << test << std::endl;
   return seed;
 }
 

@@ -53,7 +53,8 @@ class Process {
 
 // How often a test is to do its thing: DAYBOOK_CYCLES, or fewer in a short run.
 int Cycles(int full, int shortened);
-// DAYBOOK_SEED, or one that was never used; said on standard output as the line that replays it.
+// DAYBOOK_SEED, or a random one; said on standard output as the line that replays it. `test` is
+// how to call the test.
 std::uint64_t Seed(const std::string& test);
 
 }  // namespace daybook::testing

@@ -15,7 +15,7 @@
 #include <string>
 #include <thread>
 
-#include "crash/history.h"
+#include "crash/tail.h"
 
 namespace daybook::testing {
 namespace {
@@ -44,53 +44,23 @@ std::unique_ptr<Reader> Open(const char* directory) {
   Fail("there is no store");
 }
 
-// Reads what is visible from `seen` on: no gap, whole commits, up to the position that was said to
-// be visible. The new position.
-std::uint64_t ReadOn(const Reader& reader, std::uint64_t seen, bool tell) {
-  const std::uint64_t visible = reader.visible().value();
-  if (visible < seen) Fail("visible goes back from " + std::to_string(seen));
-  if (visible == seen) return seen;
-  auto cursor = reader.Read({.from_position = Position(seen + 1), .to_position = Position(visible)});
-  if (!cursor.ok()) Fail("read: " + cursor.status().ToString());
-  std::string lines;
-  std::size_t index = 0, count = 1;
-  std::uint64_t position = seen;
-  const absl::Status read = cursor->ForEach([&](const EventView& event) {
-    const std::size_t before = index + 1;
-    const bool whole = before == count;
-    if (event.position.value() != ++position) Fail("a gap at " + std::to_string(position));
-    if (!ParsePlace(event.metadata, &index, &count) || index != (whole ? 0 : before)) {
-      Fail("half a commit at " + std::to_string(position));
-    }
-    if (const std::string what = PlannedEvent(event.id, index, count).Compare(event);
-        !what.empty()) {
-      Fail("the " + what + " of " + std::to_string(position));
-    }
-    if (tell) lines += "S " + std::to_string(position) + " " + event.id.ToString() + "\n";
-    return absl::OkStatus();
-  });
-  if (!read.ok()) Fail("read: " + read.ToString());
-  if (position != visible || index + 1 != count) {
-    Fail("what is visible ends in the middle of a commit, at " + std::to_string(position));
-  }
-  Say(lines);
-  return position;
-}
-
 int Main(const char* directory, std::uint64_t seed) {
   std::mt19937_64 random(seed);
   std::unique_ptr<Reader> reader = Open(directory);
   for (std::uint64_t seen = 0;;) {
-    seen = ReadOn(*reader, seen, true);
+    std::string lines;
+    if (const std::string what = ReadOn(*reader, &seen, &lines); !what.empty()) Fail(what);
+    Say(lines);
     const auto visible = reader->WaitVisible(Position(seen + 1), std::chrono::milliseconds(50));
     if (!visible.ok() && !absl::IsDeadlineExceeded(visible.status())) {
       Fail("wait: " + visible.status().ToString());
     }
     if (random() % 16 != 0) continue;
     reader = Open(directory);
-    if (const std::uint64_t again = ReadOn(*reader, 0, false); again < seen) {
-      Fail("opened again it ends at " + std::to_string(again) + ", before " +
-           std::to_string(seen));
+    std::uint64_t again = 0;
+    if (const std::string what = ReadOn(*reader, &again, nullptr); !what.empty()) Fail(what);
+    if (again < seen) {
+      Fail("opened again it ends at " + std::to_string(again) + ", before " + std::to_string(seen));
     }
   }
 }

@@ -100,7 +100,8 @@ class UndoDisk {
     // The file may be open for writing only.
     char link[64];
     snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
-    const int readable = static_cast<int>(Call(SYS_openat, AT_FDCWD, link, O_RDONLY | O_CLOEXEC, 0));
+    const int readable =
+        static_cast<int>(Call(SYS_openat, AT_FDCWD, link, O_RDONLY | O_CLOEXEC, 0));
     if (readable < 0) Die("open to read what will be overwritten");
     for (std::size_t done = 0; done < old.size();) {
       const long got = Call(SYS_pread64, readable, old.data() + done, old.size() - done,
@@ -217,8 +218,8 @@ class UndoDisk {
     if (const char* const at = getenv("DAYBOOK_UNDO_KILL_AT")) {
       kill_at_ = strtoull(at, nullptr, 10);
     }
-    log_ = static_cast<int>(Call(SYS_openat, AT_FDCWD, log,
-                                 O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644));
+    log_ = static_cast<int>(
+        Call(SYS_openat, AT_FDCWD, log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644));
     if (log_ < 0) Die("open the log");
     Call(SYS_mkdir, graves_.c_str(), 0755);
     struct stat info;
@@ -301,8 +302,8 @@ ssize_t Write(int fd, const iovec* pieces, int count, off_t offset) {
   const std::lock_guard lock(disk.mutex());
   if (fstat(fd, &info) != 0) return -1;
   const bool positioned = offset >= 0;
-  const std::uint64_t at = static_cast<std::uint64_t>(
-      positioned ? offset : Call(SYS_lseek, fd, off_t{0}, SEEK_CUR));
+  const std::uint64_t at =
+      static_cast<std::uint64_t>(positioned ? offset : Call(SYS_lseek, fd, off_t{0}, SEEK_CUR));
   const std::size_t bytes = BytesOf(pieces, count);
   disk.Step(0);
   disk.NoteWrite(fd, info, at, bytes);
@@ -420,14 +421,13 @@ int Unlink(const char* path) {
 
 int Rename(int from_folder, const char* from, int to_folder, const char* to, unsigned flags) {
   return ChangeName(
-      to,
-      [&](UndoDisk* disk, std::string_view) { disk->NoteRename(from, to, flags == 0); },
+      to, [&](UndoDisk* disk, std::string_view) { disk->NoteRename(from, to, flags == 0); },
       [&] { return Call(SYS_renameat2, from_folder, from, to_folder, to, flags); });
 }
 
 void* Map(void* address, std::size_t bytes, int protection, int flags, int fd, off_t offset) {
-  void* const mapped = reinterpret_cast<void*>(
-      Call(SYS_mmap, address, bytes, protection, flags, fd, offset));
+  void* const mapped =
+      reinterpret_cast<void*>(Call(SYS_mmap, address, bytes, protection, flags, fd, offset));
   if (fd < 0 || mapped == MAP_FAILED || (protection & PROT_WRITE) == 0 ||
       (flags & MAP_SHARED) == 0 || offset != 0) {
     return mapped;
