@@ -1,13 +1,11 @@
 #include "kv/environment.h"
 
-#include <fcntl.h>
 #include <lmdb.h>
-#include <sys/statvfs.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <string>
+#include <system_error>
 #include <utility>
 
 #include "absl/strings/cord.h"
@@ -22,11 +20,11 @@ namespace {
 
 constexpr unsigned kReadersMax =
     1024;  // of all processes; a slot takes a cache line of the lock file
-constexpr std::int64_t kLockFileBytes = (kReadersMax + 64) * 64;  // and its header
 constexpr char kMapFull[] = "daybook/map-full";
 constexpr std::uint64_t kMapBytesMin = std::uint64_t{64} << 10;
 
 static_assert(kKeyBytesMax == 511, "what LMDB is built with, checked again when it is opened");
+static_assert(kLockFileBytes >= (kReadersMax + 64) * 64, "the readers and the header of LMDB");
 
 MDB_val ToVal(std::string_view bytes) {
   // LMDB only reads what the pointer is given for here; its struct has no const.
@@ -90,8 +88,9 @@ const char* AdviceFor(absl::StatusCode code) {
 // Whether the disk has next to no room left.
 bool IsDiskFull(const std::filesystem::path& directory) {
   constexpr std::uint64_t kNextToNothing = std::uint64_t{1} << 20;
-  struct statvfs info;
-  return statvfs(directory.c_str(), &info) == 0 && info.f_bavail * info.f_frsize < kNextToNothing;
+  std::error_code error;
+  const std::filesystem::space_info space = std::filesystem::space(directory, error);
+  return !error && space.available < kNextToNothing;
 }
 
 absl::Status KvError(int error, std::string_view what, const std::filesystem::path& directory) {
@@ -104,21 +103,6 @@ absl::Status KvError(int error, std::string_view what, const std::filesystem::pa
                          map_full ? "grow the map" : AdviceFor(code)));
   if (map_full) status.SetPayload(kMapFull, absl::Cord());
   return status;
-}
-
-// LMDB writes to its lock file through a mapping: where that is a hole and the disk is full, the
-// process would die of SIGBUS. So the room is taken beforehand. What stands in the file stays.
-absl::Status TakeRoomForLocks(const std::filesystem::path& directory) {
-  const int fd = open((directory / "lock.mdb").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
-  if (fd < 0) return KvError(errno, "open the lock file", directory);
-  int error = 0;
-  do {
-    error = fallocate(fd, 0, 0, kLockFileBytes) == 0 ? 0 : errno;
-  } while (error == EINTR);
-  close(fd);
-  // A file system that cannot say beforehand is used as it is.
-  if (error == 0 || error == EOPNOTSUPP || error == ENOSYS) return absl::OkStatus();
-  return KvError(error, "take room for the lock file", directory);
 }
 
 absl::Status CheckKey(std::string_view key) {
@@ -235,7 +219,6 @@ absl::StatusOr<std::unique_ptr<Environment>> Environment::Open(
   }
   // From here on closed with the rest, whatever happens.
   auto impl = std::make_unique<Impl>(env, directory);
-  DAYBOOK_RETURN_IF_ERROR(TakeRoomForLocks(directory));
   const std::uint64_t map_bytes =
       (std::max(options.map_bytes, kMapBytesMin) + kMapBytesMin - 1) / kMapBytesMin * kMapBytesMin;
   int error = mdb_env_set_mapsize(env, static_cast<std::size_t>(map_bytes));

@@ -28,6 +28,11 @@ namespace daybook {
 
 inline constexpr std::size_t kKeyBytesMax = 511;
 
+// The lock file, lock.mdb, is written through a mapping: where it is a hole and the disk is full
+// the process dies of SIGBUS. Who opens the folder first takes care of so many bytes, of any
+// content.
+inline constexpr std::uint64_t kLockFileBytes = std::uint64_t{72} << 10;
+
 struct EnvironmentOptions {
   std::uint64_t map_bytes = std::uint64_t{64}
                             << 20;  // address space, not disk; GrowMap() makes more
