@@ -88,6 +88,7 @@ struct HeadStore::Parts {
   absl::StatusOr<bool> Adopt();
   absl::Status PutMeta(WriteTransaction* transaction, std::uint64_t applied) const;
 
+  absl::Status CoverLocks();
   absl::Status CoverPages();
   // Runs `work` in a transaction and commits it; again with a larger map where the map is full.
   absl::Status Write(const std::function<absl::Status(WriteTransaction*)>& work);
@@ -95,7 +96,14 @@ struct HeadStore::Parts {
   absl::Status PutSegment(WriteTransaction* transaction, const SidecarKey& segment) const;
 };
 
+// The store's own lock keeps all others away, so that nobody uses what is overwritten here.
+absl::Status HeadStore::Parts::CoverLocks() {
+  DAYBOOK_ASSIGN_OR_RETURN(File file, File::OpenOrCreate(directory / "lock.mdb"));
+  return file.ZeroFill(0, kLockFileBytes);
+}
+
 absl::Status HeadStore::Parts::OpenEnvironment() {
+  DAYBOOK_RETURN_IF_ERROR(CoverLocks());
   DAYBOOK_ASSIGN_OR_RETURN(
       environment, Environment::Open(
                        directory, {.map_bytes = kMapBytes, .max_tables = 3, .no_meta_sync = true}));
@@ -152,7 +160,7 @@ absl::Status HeadStore::Parts::Write(const std::function<absl::Status(WriteTrans
       status = work(&transaction);
       if (status.ok()) status = transaction.Commit();
     }
-    if (!absl::IsResourceExhausted(status)) return status;
+    if (!IsMapFull(status)) return status;
     DAYBOOK_RETURN_IF_ERROR(environment->GrowMap());
   }
 }

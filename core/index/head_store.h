@@ -1,6 +1,7 @@
 // The heads of all streams as of the last sealed segment, in LMDB under index/: what the writer
-// asks when a stream is not in memory. Derived from the sidecars: any error but a full map discards
-// the folder, and it is rebuilt from them.
+// asks when a stream is not in memory. Derived from the sidecars: damage discards the folder, and
+// it is rebuilt from them. kResourceExhausted is a full disk: what was asked for can be asked for
+// again when there is room.
 //
 // Only the writer process opens it. Thread-safe: one thread applies, any number look up.
 
@@ -44,8 +45,8 @@ class HeadStore {
                                                          const SidecarKey& identity,
                                                          bool* discarded);
   ~HeadStore();
-  // Removes what is in `directory`, where an error other than kUnavailable came up. Not while it is
-  // open.
+  // Removes what is in `directory`, where an error other than kUnavailable or kResourceExhausted
+  // came up. Not while it is open.
   static absl::Status Discard(const std::filesystem::path& directory);
 
   // Everything up to here is in it.

@@ -5,8 +5,10 @@
 #include <algorithm>
 #include <cerrno>
 #include <string>
+#include <system_error>
 #include <utility>
 
+#include "absl/strings/cord.h"
 #include "absl/strings/str_cat.h"
 #include "base/check.h"
 #include "base/mutex.h"
@@ -18,9 +20,11 @@ namespace {
 
 constexpr unsigned kReadersMax =
     1024;  // of all processes; a slot takes a cache line of the lock file
+constexpr char kMapFull[] = "daybook/map-full";
 constexpr std::uint64_t kMapBytesMin = std::uint64_t{64} << 10;
 
 static_assert(kKeyBytesMax == 511, "what LMDB is built with, checked again when it is opened");
+static_assert(kLockFileBytes >= (kReadersMax + 64) * 64, "the readers and the header of LMDB");
 
 MDB_val ToVal(std::string_view bytes) {
   // LMDB only reads what the pointer is given for here; its struct has no const.
@@ -34,6 +38,8 @@ std::string_view ToView(const MDB_val& value) {
 absl::StatusCode CodeOf(int error) {
   switch (error) {
     case MDB_MAP_FULL:
+    case ENOSPC:
+    case EDQUOT:
       return absl::StatusCode::kResourceExhausted;
     case MDB_CORRUPTED:
     case MDB_PAGE_NOTFOUND:
@@ -41,10 +47,8 @@ absl::StatusCode CodeOf(int error) {
     case MDB_INVALID:
     case MDB_VERSION_MISMATCH:
     case MDB_INCOMPATIBLE:
-    case EIO:  // LMDB also says so where a full disk cut a write short
+    case EIO:
       return absl::StatusCode::kDataLoss;
-    case ENOSPC:
-    case EDQUOT:
     case ENOMEM:
     case EAGAIN:
     case EBUSY:
@@ -67,11 +71,11 @@ absl::StatusCode CodeOf(int error) {
 const char* AdviceFor(absl::StatusCode code) {
   switch (code) {
     case absl::StatusCode::kResourceExhausted:
-      return "grow the map";
+      return "make room on the disk";
     case absl::StatusCode::kDataLoss:
       return "delete the folder if it can be derived again, and look at the disk";
     case absl::StatusCode::kUnavailable:
-      return "make room (disk, memory, open files, readers) and try again";
+      return "make room (memory, open files, readers) and try again";
     case absl::StatusCode::kNotFound:
       return "check the path";
     case absl::StatusCode::kPermissionDenied:
@@ -81,10 +85,24 @@ const char* AdviceFor(absl::StatusCode code) {
   }
 }
 
+// Whether the disk has next to no room left.
+bool IsDiskFull(const std::filesystem::path& directory) {
+  constexpr std::uint64_t kNextToNothing = std::uint64_t{1} << 20;
+  std::error_code error;
+  const std::filesystem::space_info space = std::filesystem::space(directory, error);
+  return !error && space.available < kNextToNothing;
+}
+
 absl::Status KvError(int error, std::string_view what, const std::filesystem::path& directory) {
+  // LMDB says EIO where a full disk cut a write short.
+  if (error == EIO && IsDiskFull(directory)) error = ENOSPC;
   const absl::StatusCode code = CodeOf(error);
-  return absl::Status(code, absl::StrCat(ToAbsl(what), ": ", directory.native(), ": ",
-                                         mdb_strerror(error), "; ", AdviceFor(code)));
+  const bool map_full = error == MDB_MAP_FULL;
+  absl::Status status(
+      code, absl::StrCat(ToAbsl(what), ": ", directory.native(), ": ", mdb_strerror(error), "; ",
+                         map_full ? "grow the map" : AdviceFor(code)));
+  if (map_full) status.SetPayload(kMapFull, absl::Cord());
+  return status;
 }
 
 absl::Status CheckKey(std::string_view key) {
@@ -100,6 +118,8 @@ absl::Status OverError() {
 MDB_txn* Txn(void* transaction) { return static_cast<MDB_txn*>(transaction); }
 
 }  // namespace
+
+bool IsMapFull(const absl::Status& status) { return status.GetPayload(kMapFull).has_value(); }
 
 class Environment::Impl {
  public:

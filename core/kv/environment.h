@@ -1,11 +1,11 @@
 // Sorted tables of keys and values in a folder, with transactions: a thin layer over LMDB, of which
 // nothing shows here.
 //
-// Codes: kResourceExhausted means one thing, that the map is full: abort the transaction,
-// GrowMap(), do it again. A full disk, too many readers or no memory is kUnavailable. kDataLoss
-// means that the files are damaged or could not be read or written; what is derived can then be
-// deleted and rebuilt. kInvalidArgument is a key that is empty or too long. Other errors are as in
-// io/file.h, or kInternal.
+// Codes: kResourceExhausted means that there is no room: in the map (IsMapFull says so: abort the
+// transaction, GrowMap(), do it again) or on the disk (make room and do it again). Too many readers
+// or no memory is kUnavailable. kDataLoss means that the files are damaged or could not be read or
+// written; what is derived can then be deleted and rebuilt. kInvalidArgument is a key that is empty
+// or too long. Other errors are as in io/file.h, or kInternal.
 //
 // A folder may be open once in a process. It must be on a local file system. After a fork, the
 // child may destroy what it inherited, and nothing else.
@@ -28,6 +28,11 @@ namespace daybook {
 
 inline constexpr std::size_t kKeyBytesMax = 511;
 
+// The lock file, lock.mdb, is written through a mapping: where it is a hole and the disk is full
+// the process dies of SIGBUS. Who opens the folder first takes care of so many bytes, of any
+// content.
+inline constexpr std::uint64_t kLockFileBytes = std::uint64_t{72} << 10;
+
 struct EnvironmentOptions {
   std::uint64_t map_bytes = std::uint64_t{64}
                             << 20;  // address space, not disk; GrowMap() makes more
@@ -36,6 +41,9 @@ struct EnvironmentOptions {
   // transaction, but not damage the rest. For what can be derived again.
   bool no_meta_sync = false;
 };
+
+// Whether a kResourceExhausted of this module is about the map and not about the disk.
+bool IsMapFull(const absl::Status& status);
 
 // A table of an Environment: a small value, good as long as the Environment is.
 class Table {

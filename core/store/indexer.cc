@@ -1,6 +1,7 @@
 #include "store/indexer.h"
 
 #include <algorithm>
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -88,12 +89,12 @@ absl::Status ApplyHeads(const LogSegment& log, const SegmentIndex& index, const 
 
 Indexer::Indexer(std::filesystem::path directory, HeadStore* heads,
                  std::function<void(std::uint64_t)> on_applied, NoticeHandler on_notice,
-                 absl::Status failure)
+                 std::deque<SealedSegment> backlog)
     : directory_(std::move(directory)),
       heads_(heads),
       on_applied_(std::move(on_applied)),
       on_notice_(std::move(on_notice)),
-      failure_(std::move(failure)),
+      queue_(std::move(backlog)),
       thread_("daybook-index", [this] { Run(); }) {}
 
 Indexer::~Indexer() {
@@ -107,29 +108,68 @@ Indexer::~Indexer() {
 
 void Indexer::Add(SealedSegment segment) {
   MutexLock lock(mutex_);
-  while (queue_.size() >= kQueuedMax) changed_.Wait(mutex_);
+  while (queue_.size() >= kQueuedMax && failure_.ok()) changed_.Wait(mutex_);
   queue_.push_back(std::move(segment));
   changed_.NotifyAll();
 }
 
 absl::Status Indexer::WaitIdle() {
   MutexLock lock(mutex_);
-  while (!queue_.empty()) changed_.Wait(mutex_);
-  return failure_;
+  // An attempt that goes on already may fail for a reason that is gone by now.
+  const std::uint64_t wanted = begun_ + 1;
+  wanted_ = std::max(wanted_, wanted);
+  changed_.NotifyAll();
+  while (!queue_.empty() && failed_ < wanted) changed_.Wait(mutex_);
+  return queue_.empty() ? absl::OkStatus() : failure_;
 }
 
-absl::Status Indexer::Index(const SealedSegment& sealed) {
+absl::Status Indexer::Index(SealedSegment* sealed) {
   // Dying anywhere here leaves no sidecar, or a whole one; and heads up to an earlier segment,
   // which the next opening goes on from.
-  DAYBOOK_ASSIGN_OR_RETURN(std::shared_ptr<const Sidecar> sidecar,
-                           WriteSidecar(directory_, sealed.key, *sealed.index));
-  sealed.segment->ReplaceIndex(sidecar);
-  const LogSegment& log = *sealed.segment->log();
-  const auto streams = sealed.index->SummarizeStreams();
-  DAYBOOK_RETURN_IF_ERROR(ApplyStreams(streams ? *streams : SummarizeStreams(log, *sealed.index),
-                                       log, *sidecar, sealed.key, heads_));
-  on_applied_(sealed.key.first_position + sealed.key.events - 1);
+  const SidecarKey& key = sealed->key;
+  std::optional<std::vector<StreamSummary>> streams;
+  if (sealed->index != nullptr) {
+    streams = sealed->index->SummarizeStreams();
+    DAYBOOK_ASSIGN_OR_RETURN(std::shared_ptr<const Sidecar> sidecar,
+                             WriteSidecar(directory_, key, *sealed->index));
+    sealed->segment->ReplaceIndex(std::move(sidecar));
+    sealed->index.reset();
+  }
+  DAYBOOK_ASSIGN_OR_RETURN(const std::shared_ptr<const SegmentIndex> index,
+                           sealed->segment->index());
+  const LogSegment& log = *sealed->segment->log();
+  DAYBOOK_RETURN_IF_ERROR(ApplyStreams(streams ? *streams : SummarizeStreams(log, *index), log,
+                                       *index, key, heads_));
+  on_applied_(key.first_position + key.events - 1);
   return absl::OkStatus();
+}
+
+void Indexer::AwaitAttempt() {
+  const auto is_due = [this]() DAYBOOK_REQUIRES(mutex_) {
+    return failure_.ok() || closing_ || begun_ < wanted_ || Clock::now() >= next_attempt_;
+  };
+  while (!is_due()) changed_.WaitUntil(mutex_, next_attempt_);
+}
+
+void Indexer::Succeeded() {
+  if (!failure_.ok()) {
+    Tell(on_notice_, Notice::Severity::kInfo, "sealed segments are indexed again");
+  }
+  failure_ = absl::OkStatus();
+  backoff_ = kRetryFirst;
+  queue_.pop_front();
+}
+
+void Indexer::Failed(absl::Status status) {
+  if (failure_.ok()) {
+    Tell(on_notice_, Notice::Severity::kWarning,
+         absl::StrCat("a sealed segment stays indexed in memory, and is tried again: ",
+                      status.message()));
+  }
+  failure_ = std::move(status);
+  failed_ = begun_;
+  next_attempt_ = Clock::now() + backoff_;
+  backoff_ = std::min<Clock::duration>(backoff_ * 2, kRetryMax);
 }
 
 void Indexer::Run() {
@@ -137,21 +177,21 @@ void Indexer::Run() {
   for (;;) {
     while (queue_.empty() && !closing_) changed_.Wait(mutex_);
     if (queue_.empty()) return;
-    const SealedSegment sealed = queue_.front();
-    // Heads are applied in order of position: after a failure nothing more is, until the next
-    // opening.
-    if (failure_.ok()) {
-      mutex_.Unlock();
-      const absl::Status status = Index(sealed);
-      mutex_.Lock();
-      if (!status.ok()) {
-        failure_ = status;
-        Tell(on_notice_, Notice::Severity::kWarning,
-             absl::StrCat("a sealed segment stays indexed in memory until the next opening: ",
-                          status.message()));
-      }
+    AwaitAttempt();
+    ++begun_;
+    SealedSegment sealed = queue_.front();
+    mutex_.Unlock();
+    // Heads are applied in order of position: what is behind it waits.
+    const absl::Status status = Index(&sealed);
+    mutex_.Lock();
+    queue_.front() = std::move(sealed);
+    if (status.ok()) {
+      Succeeded();
+    } else {
+      Failed(status);
+      // The next opening takes it up.
+      if (closing_) return;
     }
-    queue_.pop_front();
     changed_.NotifyAll();
   }
 }

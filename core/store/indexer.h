@@ -4,6 +4,7 @@
 #ifndef DAYBOOK_STORE_INDEXER_H_
 #define DAYBOOK_STORE_INDEXER_H_
 
+#include <chrono>
 #include <cstdint>
 #include <deque>
 #include <filesystem>
@@ -23,7 +24,7 @@ namespace daybook {
 
 struct SealedSegment {
   std::shared_ptr<Segment> segment;
-  std::shared_ptr<const ActiveIndex> index;
+  std::shared_ptr<const ActiveIndex> index;  // nullptr: the sidecar is written
   SidecarKey key;
 };
 
@@ -36,28 +37,39 @@ absl::Status ApplyHeads(const LogSegment& log, const SegmentIndex& index, const 
                         HeadStore* heads);
 
 // Thread-safe. Has a thread of its own, `daybook-index`. A segment that cannot be indexed (a full
-// disk) stays in memory and is taken up again at the next opening: nothing that is read depends on
-// it.
+// disk) stays in memory, with those behind it: nothing that is read depends on it. It is tried
+// again after a while, from 100 ms to 10 s, until it succeeds; the host is told of the first
+// failure and of the success.
 class Indexer {
  public:
   // `on_applied` is called with the position up to which heads are in the head store, each time it
-  // moves. `failure` is why heads of an earlier segment are not in it: then those of later ones may
-  // not be either.
+  // moves. `backlog` are the segments that could not be indexed while opening, in order.
   Indexer(std::filesystem::path directory, HeadStore* heads,
           std::function<void(std::uint64_t)> on_applied, NoticeHandler on_notice,
-          absl::Status failure);
-  // Finishes what is queued.
+          std::deque<SealedSegment> backlog);
+  // Finishes what is queued, up to the first failure.
   ~Indexer();
 
-  // Waits where several are queued already: memory is bounded by them.
+  // Waits where several are queued already: memory is bounded by them. Not where they cannot be
+  // indexed: appends go on.
   void Add(SealedSegment segment);
-  // Waits until nothing is queued. The first error since the opening.
+  // Waits until nothing is queued, or an attempt that began in this call failed: why.
   absl::Status WaitIdle();
 
  private:
+  using Clock = std::chrono::steady_clock;
   static constexpr std::size_t kQueuedMax = 3;
+  static constexpr std::chrono::milliseconds kRetryFirst{100};
+  static constexpr std::chrono::milliseconds kRetryMax{10'000};
+
   void Run();
-  absl::Status Index(const SealedSegment& sealed);
+  // Waits until the front of the queue is to be tried.
+  void AwaitAttempt() DAYBOOK_REQUIRES(mutex_);
+  // Notes how an attempt ended.
+  void Succeeded() DAYBOOK_REQUIRES(mutex_);
+  void Failed(absl::Status status) DAYBOOK_REQUIRES(mutex_);
+  // Takes `sealed->index` off when the sidecar is written.
+  absl::Status Index(SealedSegment* sealed);
 
   const std::filesystem::path directory_;
   HeadStore* const heads_;
@@ -67,7 +79,13 @@ class Indexer {
   CondVar changed_;
   std::deque<SealedSegment> queue_ DAYBOOK_GUARDED_BY(mutex_);
   bool closing_ DAYBOOK_GUARDED_BY(mutex_) = false;
-  absl::Status failure_ DAYBOOK_GUARDED_BY(mutex_);
+  absl::Status failure_ DAYBOOK_GUARDED_BY(mutex_);  // of the last attempt
+  Clock::time_point next_attempt_ DAYBOOK_GUARDED_BY(mutex_);
+  Clock::duration backoff_ DAYBOOK_GUARDED_BY(mutex_) = kRetryFirst;
+  // Numbers of attempts: the last begun, the last that failed, the next that is waited for.
+  std::uint64_t begun_ DAYBOOK_GUARDED_BY(mutex_) = 0;
+  std::uint64_t failed_ DAYBOOK_GUARDED_BY(mutex_) = 0;
+  std::uint64_t wanted_ DAYBOOK_GUARDED_BY(mutex_) = 0;
   Thread thread_;  // last: it uses the others
 };
 

@@ -4,58 +4,16 @@
 // The disk is a small tmpfs in a mount namespace of a child process, so that nothing is left
 // behind.
 
-#include <fcntl.h>
-#include <sched.h>
-#include <sys/mount.h>
-#include <unistd.h>
-
-#include <fstream>
-
 #include "store/store_testing.h"
 #include "tests/catch.h"
 #include "tests/child.h"
+#include "tests/small_disk.h"
 #include "tests/temp_store.h"
 
 namespace daybook::testing {
 namespace {
 
 namespace fs = std::filesystem;
-
-bool WriteText(const char* path, const std::string& text) {
-  std::ofstream out(path);
-  out << text;
-  return static_cast<bool>(out.flush());
-}
-
-// Mounts a small disk that only this process sees. kUnavailable where that is not allowed here.
-absl::Status MountSmallDisk(const fs::path& path, const std::string& size) {
-  const std::string uid = std::to_string(geteuid());
-  const std::string gid = std::to_string(getegid());
-  const bool root = geteuid() == 0;
-  if (unshare(root ? CLONE_NEWNS : CLONE_NEWNS | CLONE_NEWUSER) != 0) {
-    return absl::UnavailableError("unshare is not allowed");
-  }
-  if (!root && !(WriteText("/proc/self/setgroups", "deny") &&
-                 WriteText("/proc/self/uid_map", "0 " + uid + " 1") &&
-                 WriteText("/proc/self/gid_map", "0 " + gid + " 1"))) {
-    return absl::UnavailableError("a user namespace is not allowed");
-  }
-  if (mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0 ||
-      mount("tmpfs", path.c_str(), "tmpfs", 0, ("size=" + size).c_str()) != 0) {
-    return absl::UnavailableError("mount is not allowed");
-  }
-  return absl::OkStatus();
-}
-
-// Takes all the room that is left.
-void FillDisk(const fs::path& disk) {
-  const int fd = open((disk / "filler").c_str(), O_WRONLY | O_CREAT | O_APPEND, 0644);
-  const std::string block(4096, 'f');
-  while (write(fd, block.data(), block.size()) == static_cast<ssize_t>(block.size())) {
-  }
-  close(fd);
-}
-void MakeRoom(const fs::path& disk) { fs::remove(disk / "filler"); }
 
 // Appends until the disk is full; `*events` counts what was acknowledged.
 absl::Status AppendUntilFull(Store* store, std::uint64_t* events) {
@@ -163,28 +121,16 @@ absl::Status CreateOnFullDisk(const fs::path& disk) {
   return absl::OkStatus();
 }
 
-void RunOnDisk(absl::Status (*run)(const fs::path&)) {
-  TempFolder folder;
-  const absl::Status status = InChild([&]() -> absl::Status {
-    if (const absl::Status mounted = MountSmallDisk(folder.path(), "3m"); !mounted.ok()) {
-      return mounted;
-    }
-    return run(folder.path());
-  });
-  if (absl::IsUnavailable(status)) DAYBOOK_SKIP(std::string(status.message()));
-  CHECK_OK(status);
-}
-
 }  // namespace
 
-TEST_CASE("a full disk refuses appends and loses nothing") { RunOnDisk(&RunOnFullDisk); }
+TEST_CASE("a full disk refuses appends and loses nothing") { RunOnDisk("3m", &RunOnFullDisk); }
 
 TEST_CASE("a store without its sidecars opens on a full disk") {
-  RunOnDisk(&RunOnFullDiskWithoutIndex);
+  RunOnDisk("3m", &RunOnFullDiskWithoutIndex);
 }
 
 TEST_CASE("a creation on a full disk is taken up again when there is room") {
-  RunOnDisk(&CreateOnFullDisk);
+  RunOnDisk("3m", &CreateOnFullDisk);
 }
 
 }  // namespace daybook::testing

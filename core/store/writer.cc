@@ -136,6 +136,7 @@ absl::Status WriterImpl::OpenSealed(std::shared_ptr<const LogSegment> log,
                                     std::shared_ptr<const Sidecar> sidecar, const SidecarKey& key,
                                     std::uint64_t last_position) {
   std::shared_ptr<Segment> segment;
+  std::shared_ptr<const ActiveIndex> unwritten;
   if (sidecar == nullptr) {
     DAYBOOK_ASSIGN_OR_RETURN(std::shared_ptr<ActiveIndex> index, RebuildIndex(log, last_position));
     auto written = WriteSidecar(directory_, key, *index);
@@ -144,6 +145,7 @@ absl::Status WriterImpl::OpenSealed(std::shared_ptr<const LogSegment> log,
     } else {
       Tell(on_notice_, Notice::Severity::kWarning, std::string(written.status().message()));
       segment = std::make_shared<Segment>(log, std::shared_ptr<const SegmentIndex>(index));
+      unwritten = std::move(index);
     }
   }
   if (segment == nullptr) {
@@ -153,17 +155,24 @@ absl::Status WriterImpl::OpenSealed(std::shared_ptr<const LogSegment> log,
     });
   }
   segments_.Append(segment);
-  if (head_store_->applied_position() >= last_position) return absl::OkStatus();
+  if (head_store_->applied_position() >= last_position) {
+    if (unwritten != nullptr) not_indexed_.push_back({segment, std::move(unwritten), key});
+    return absl::OkStatus();
+  }
   DAYBOOK_ASSIGN_OR_RETURN(const std::shared_ptr<const SegmentIndex> index, segment->index());
-  if (not_indexed_.ok()) {
-    not_indexed_ = ApplyHeads(*log, *index, key, head_store_.get());
-    if (not_indexed_.ok()) return absl::OkStatus();
-    Tell(on_notice_, Notice::Severity::kWarning,
-         absl::StrCat("heads of streams stay in memory until the next opening: ",
-                      not_indexed_.message()));
+  if (!heads_in_memory_) {
+    const absl::Status applied = ApplyHeads(*log, *index, key, head_store_.get());
+    if (!applied.ok()) {
+      heads_in_memory_ = true;
+      Tell(on_notice_, Notice::Severity::kWarning,
+           absl::StrCat("heads of streams stay in memory for now: ", applied.message()));
+    }
+  }
+  if (unwritten != nullptr || heads_in_memory_) {
+    not_indexed_.push_back({segment, std::move(unwritten), key});
   }
   // The disk is full, say: as with a segment that could not be indexed when it was sealed.
-  return LinkEvents(*log, *index);
+  return heads_in_memory_ ? LinkEvents(*log, *index) : absl::OkStatus();
 }
 
 absl::Status WriterImpl::OpenLastSegment() {
@@ -308,7 +317,7 @@ absl::Status WriterImpl::Start() {
   indexer_ = std::make_unique<Indexer>(
       directory_, head_store_.get(),
       [this](std::uint64_t applied) { heads_.Evict(applied, options_.cached_heads_max); },
-      on_notice_, not_indexed_);
+      on_notice_, std::move(not_indexed_));
   std::random_device random;
   DAYBOOK_ASSIGN_OR_RETURN(WakeWriter wake,
                            WakeWriter::Create(directory_ / "WAKE", identity_.store_id,

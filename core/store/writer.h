@@ -3,6 +3,7 @@
 #ifndef DAYBOOK_STORE_WRITER_H_
 #define DAYBOOK_STORE_WRITER_H_
 
+#include <deque>
 #include <filesystem>
 #include <memory>
 #include <optional>
@@ -103,9 +104,10 @@ class WriterImpl : public Reader::Impl, private History, private LogObserver, pr
   // While not 0, heads are loaded as they were before this position, though the table is ahead of
   // it.
   std::uint64_t heads_before_ = 0;
-  // Why heads of sealed segments could not be written while opening; then all later ones are in
-  // memory.
-  absl::Status not_indexed_;
+  // The segments whose sidecar or heads could not be written while opening, for the indexer; from
+  // the first on that has no heads in the table all later ones are in memory.
+  std::deque<SealedSegment> not_indexed_;
+  bool heads_in_memory_ = false;
   std::vector<std::shared_ptr<const LogSegment>> logs_;
 
   std::unique_ptr<HeadStore> head_store_;

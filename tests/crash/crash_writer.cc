@@ -1,10 +1,15 @@
 // Appends with several threads, tells of each append on standard output, and goes on until it is
-// killed: daybook_crash_writer DIRECTORY SEED
+// killed: daybook_crash_writer DIRECTORY SEED [small] [durable]
+//
+// `small`: the smallest segments, so that one is nearly always being sealed, made or indexed.
+// `durable`: an append to a buffered store is told of when it is on the device.
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <string>
+#include <string_view>
 #include <thread>
 #include <vector>
 
@@ -30,8 +35,11 @@ struct PlannedCommit {
 
 class Writer {
  public:
-  Writer(Store* store, std::uint64_t seed, int thread)
-      : store_(store), random_(seed * 64 + static_cast<std::uint64_t>(thread)), own_("own-") {
+  Writer(Store* store, std::uint64_t seed, int thread, bool durable)
+      : store_(store),
+        durable_(durable),
+        random_(seed * 64 + static_cast<std::uint64_t>(thread)),
+        own_("own-") {
     own_ += std::to_string(thread);
     const auto head = store->Head(own_);
     if (!head.ok()) Fail(head.status());
@@ -47,6 +55,7 @@ class Writer {
       PlannedCommit planned = Plan();
       const auto result = store_->Append(planned.commit);
       if (!result.ok()) Fail(result.status());
+      if (durable_) AwaitDevice(result->last_position);
       Acknowledge(planned, *result);
     }
   }
@@ -89,9 +98,13 @@ class Writer {
       if (!result.ok()) Fail(result.status());
       results.push_back(*std::move(result));
     }
-    const auto durable = store_->WaitDurable(results.back().last_position);
-    if (!durable.ok()) Fail(durable);
+    AwaitDevice(results.back().last_position);
     for (std::size_t i = 0; i < results.size(); ++i) Acknowledge(planned[i], results[i]);
+  }
+
+  void AwaitDevice(Position position) {
+    const auto durable = store_->WaitDurable(position);
+    if (!durable.ok()) Fail(durable);
   }
 
   static void Acknowledge(const PlannedCommit& planned, const AppendResult& result) {
@@ -103,14 +116,15 @@ class Writer {
   }
 
   Store* store_;
+  bool durable_;
   std::mt19937_64 random_;
   std::string own_;
   std::uint64_t own_version_ = 0;
 };
 
-int Main(const char* directory, std::uint64_t seed) {
+int Main(const char* directory, std::uint64_t seed, bool small, bool durable) {
   StoreOptions options;
-  options.segment_bytes_max = std::uint64_t{16 << 10} << (seed % 7);
+  options.segment_bytes_max = std::uint64_t{16 << 10} << (small ? 0 : seed % 7);
   if (seed % 4 == 3) {
     options.durability = Durability::kBuffered;
     options.sync_interval = std::chrono::milliseconds(5);
@@ -120,7 +134,7 @@ int Main(const char* directory, std::uint64_t seed) {
   Say("O\n");
   std::vector<std::thread> threads;
   for (int i = 0; i < 4; ++i) {
-    threads.emplace_back([&store, seed, i] { Writer(store->get(), seed, i).Run(); });
+    threads.emplace_back([&, i] { Writer(store->get(), seed, i, durable).Run(); });
   }
   for (std::thread& thread : threads) thread.join();
   return 0;
@@ -130,6 +144,11 @@ int Main(const char* directory, std::uint64_t seed) {
 }  // namespace daybook::testing
 
 int main(int argc, char** argv) {
-  if (argc != 3) return 2;
-  return daybook::testing::Main(argv[1], std::strtoull(argv[2], nullptr, 10));
+  if (argc < 3) return 2;
+  const std::vector<std::string_view> options(argv + 3, argv + argc);
+  const auto has = [&options](std::string_view option) {
+    return std::find(options.begin(), options.end(), option) != options.end();
+  };
+  return daybook::testing::Main(argv[1], std::strtoull(argv[2], nullptr, 10), has("small"),
+                                has("durable"));
 }

@@ -85,6 +85,32 @@ std::string History::Acknowledge(const std::string& line) {
   return "";
 }
 
+std::string History::AcknowledgeAll(const std::string& said) {
+  std::size_t begin = 0;
+  for (std::size_t end; (end = said.find('\n', begin)) != std::string::npos; begin = end + 1) {
+    const std::string line = said.substr(begin, end - begin);
+    if (line == "O") continue;
+    if (std::string what = Acknowledge(line); !what.empty()) return what;
+  }
+  return begin < said.size() && said[begin] == 'E' ? said.substr(begin) : "";
+}
+
+std::string History::Saw(const std::string& said) {
+  std::istringstream lines(said);
+  for (std::string line; std::getline(lines, line) && !lines.eof();) {
+    std::istringstream words(line);
+    char kind = 0;
+    std::uint64_t position = 0;
+    std::string id;
+    words >> kind >> position >> id;
+    const auto parsed = EventId::Parse(id);
+    if (kind != 'S' || !parsed.ok()) return "a reader said: " + line;
+    const auto [at, is_new] = seen_.emplace(position, *parsed);
+    if (!is_new && at->second != *parsed) return "readers saw two events at one place: " + line;
+  }
+  return "";
+}
+
 std::string History::CheckOne(const EventView& event, std::uint64_t position) {
   if (event.position.value() != position) return "a gap before it";
   if (event.version.value() != ++versions_[std::string(event.stream)]) return "its version";
@@ -115,6 +141,9 @@ std::string History::CheckOne(const EventView& event, std::uint64_t position) {
       told != acknowledged_.end() && !same(told->second)) {
     return "it is not what was acknowledged";
   }
+  if (const auto seen = seen_.find(position); seen != seen_.end() && seen->second != now.id) {
+    return "it is not what a reader saw";
+  }
   if (position <= known_.size()) {
     const Known& known = known_[position - 1];
     if (!same(known.event) || known.commit_first != commit_first_) return "it was another before";
@@ -126,7 +155,7 @@ std::string History::CheckOne(const EventView& event, std::uint64_t position) {
   return "";
 }
 
-std::string History::Check(const Reader& reader) {
+std::string History::Check(const Reader& reader, Extent extent) {
   versions_.clear();
   commit_end_ = 1;
   recorded_at_ = 0;
@@ -143,9 +172,14 @@ std::string History::Check(const Reader& reader) {
     }
   }
   if (commit_end_ != position + 1) return "the last commit is not whole";
+  if (extent == Extent::kPrefix) return "";
   if (position < known_.size()) {
     return "the store ends at " + std::to_string(position) + "; it ended at " +
            std::to_string(known_.size()) + " before";
+  }
+  if (!seen_.empty() && seen_.rbegin()->first > position) {
+    return "the store ends at " + std::to_string(position) + "; a reader saw " +
+           std::to_string(seen_.rbegin()->first);
   }
   if (!acknowledged_.empty() && acknowledged_.rbegin()->first > position) {
     return "the store ends at " + std::to_string(position) + "; acknowledged was " +

@@ -51,13 +51,25 @@ class History {
  public:
   // Takes a line of AckLine. "" or what is wrong with it.
   std::string Acknowledge(const std::string& line);
+  // Takes all that a writer said before it was killed: the line "O" when it had opened the store,
+  // then those of AckLine, the last one maybe cut off. "" or what is wrong.
+  std::string AcknowledgeAll(const std::string& said);
+  // Takes all that a reader (tail_reader.cc) said. What somebody saw must be there from then on,
+  // as if it had been acknowledged.
+  std::string Saw(const std::string& said);
   // Reads all of a store that was opened after a crash. "" or what is wrong: an acknowledged event
   // that is missing or differs, an event that was there before and is not any more, a gap, a wrong
   // version, half a commit.
-  std::string Check(const Reader& reader);
+  //
+  // A reader after a power loss, before a writer has been there, may end earlier: WAKE is not
+  // synced, and what no promise in the log covers it does not show. It sees a prefix.
+  enum class Extent : std::uint8_t { kAll, kPrefix };
+  std::string Check(const Reader& reader, Extent extent = Extent::kAll);
 
   [[nodiscard]] std::uint64_t acknowledged() const { return acknowledged_.size(); }
   [[nodiscard]] std::uint64_t found() const { return known_.size(); }
+  // Events that readers in other processes saw.
+  [[nodiscard]] std::uint64_t seen() const { return seen_.size(); }
   // Events that are there although nobody was told so: they were on their way when the writer died.
   [[nodiscard]] std::uint64_t unacknowledged() const { return found() - acknowledged(); }
   // The position of each id in its stream.
@@ -73,6 +85,7 @@ class History {
   std::string CheckOne(const EventView& event, std::uint64_t position);
 
   std::map<std::uint64_t, Acknowledged> acknowledged_;
+  std::map<std::uint64_t, EventId> seen_;  // by readers
   std::vector<Known> known_;
   std::map<std::pair<std::string, EventId>, std::uint64_t> ids_;
   // While reading.

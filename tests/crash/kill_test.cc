@@ -1,17 +1,12 @@
-// A writer that is killed again and again, at any moment, in one store that lives on.
+// Writers and readers that are killed again and again, at any moment, in stores that live on.
 
-#include <fcntl.h>
-#include <poll.h>
-#include <signal.h>
-#include <sys/wait.h>
-#include <unistd.h>
-
-#include <chrono>
+#include <algorithm>
 #include <cstdlib>
 #include <filesystem>
 #include <iostream>
 
-#include "crash/history.h"
+#include "crash/killed_writer.h"
+#include "crash/process.h"
 #include "tests/catch.h"
 #include "tests/temp_folder.h"
 
@@ -19,131 +14,109 @@ namespace daybook::testing {
 namespace {
 
 namespace fs = std::filesystem;
-using Clock = std::chrono::steady_clock;
 
-// Starts the writer, kills it `after` it has opened the store (or was started), and returns what it
-// said.
-std::string RunAndKill(const fs::path& store, std::uint64_t seed, std::chrono::microseconds after,
-                       bool count_from_start) {
-  int ends[2];
-  REQUIRE(pipe(ends) == 0);
-  const std::string number = std::to_string(seed);
-  const pid_t pid = fork();
-  REQUIRE(pid >= 0);
-  if (pid == 0) {
-    dup2(ends[1], STDOUT_FILENO);
-    close(ends[0]);
-    close(ends[1]);
-    execl(DAYBOOK_CRASH_WRITER, DAYBOOK_CRASH_WRITER, store.c_str(), number.c_str(), nullptr);
-    _exit(127);
-  }
-  close(ends[1]);
-  std::string said;
-  char buffer[65536];
-  Clock::time_point deadline = Clock::now() + (count_from_start ? after : std::chrono::seconds(60));
-  bool opened = count_from_start;
-  bool killed = false;
-  for (;;) {
-    const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - Clock::now()).count();
-    pollfd ready{ends[0], POLLIN, 0};
-    if (!killed && (left <= 0 || poll(&ready, 1, static_cast<int>(left)) == 0)) {
-      kill(pid, SIGKILL);
-      killed = true;
-    }
-    if (!killed && (ready.revents & (POLLIN | POLLHUP)) == 0) continue;
-    const ssize_t got = read(ends[0], buffer, sizeof buffer);
-    if (got <= 0) break;
-    said.append(buffer, static_cast<std::size_t>(got));
-    if (!opened) {
-      opened = true;
-      deadline = Clock::now() + after;
-    }
-  }
-  close(ends[0]);
-  int status = 0;
-  waitpid(pid, &status, 0);
-  return said;
-}
+constexpr int kKillsOfStore = 100;  // then a new one: each check reads all of it
 
-void DeleteDerived(const fs::path& store) {
-  fs::remove_all(store / "index");
-  for (const auto& file : fs::directory_iterator(store / "log")) {
-    if (file.path().extension() == ".idx") fs::remove(file.path());
+struct Totals {
+  std::uint64_t kills = 0, reader_kills = 0, acknowledged = 0, found = 0, seen = 0;
+  std::uint64_t torn = 0, verified = 0, rebuilt = 0, by_reader = 0;
+  Moments moments;
+};
+
+void CheckVerified(const fs::path& directory) {
+  const auto report = Verify(directory, {});
+  REQUIRE_OK(report);
+  for (const Finding& finding : report->findings) {
+    FAIL(finding.kind << " " << finding.file << " " << finding.offset << ": " << finding.hint);
   }
 }
 
-void Acknowledge(const std::string& said, History* history) {
-  std::size_t begin = 0;
-  for (std::size_t end; (end = said.find('\n', begin)) != std::string::npos; begin = end + 1) {
-    const std::string line = said.substr(begin, end - begin);
-    if (line == "O") continue;
-    REQUIRE(history->Acknowledge(line) == "");
+// What is left of the store after a kill holds what it must.
+void CheckStore(const fs::path& directory, std::mt19937_64* random, bool acknowledged_is_durable,
+                History* history, Totals* totals) {
+  if ((*random)() % 7 == 0) {
+    DeleteDerived(directory);
+    ++totals->rebuilt;
   }
-  // The end of a write that a kill cut off.
-  REQUIRE((begin == said.size() || said[begin] != 'E'));
+  if ((*random)() % 10 == 9) {
+    CheckVerified(directory);
+    ++totals->verified;
+  }
+  if (acknowledged_is_durable && (*random)() % 3 == 0) {
+    // A reader sees at least what was acknowledged, and the next writer finds what the kill left.
+    const auto reader = Reader::Open(directory, {});
+    REQUIRE_OK(reader);
+    REQUIRE(history->Check(**reader) == "");
+    ++totals->by_reader;
+    return;
+  }
+  StoreOptions options;
+  options.segment_bytes_max = std::uint64_t{16 << 10} << ((*random)() % 7);
+  options.on_notice = [totals](const Notice& notice) {
+    totals->torn += notice.message.find("are cleared") != std::string::npos ? 1 : 0;
+  };
+  const auto store = Store::Open(directory, options);
+  REQUIRE_OK(store);
+  REQUIRE(history->Check(**store) == "");
+}
+
+void KillInOneStore(std::uint64_t seed, int kills, bool small_segments, Totals* totals) {
+  std::mt19937_64 random(seed);
+  TempFolder folder;
+  const fs::path directory = folder / "store";
+  History history;
+  for (int kill = 0; kill < kills; ++kill) {
+    CAPTURE(seed, kill);
+    Life life;
+    life.seed = seed * 1000 + static_cast<std::uint64_t>(kill);
+    life.lasts = std::chrono::microseconds(random() % 60000);
+    life.from_start = random() % 8 == 0;
+    life.small_segments = small_segments;
+    life.readers = static_cast<int>(random() % 3);
+    REQUIRE(LiveAndDie(directory, life, &history) == "");
+    ++totals->kills;
+    totals->reader_kills += static_cast<std::uint64_t>(life.readers);
+    totals->moments.Look(directory);
+    if (!fs::exists(directory / "STORE")) continue;
+    CheckStore(directory, &random, life.seed % 4 != 3, &history, totals);
+  }
+  const auto store = Store::Open(directory, {});
+  REQUIRE_OK(store);
+  REQUIRE(history.Check(**store) == "");
+  totals->acknowledged += history.acknowledged();
+  totals->found += history.found();
+  totals->seen += history.seen();
+}
+
+void Run(const std::string& suite, int kills, bool small_segments) {
+  const std::uint64_t seed = Seed("daybook_crash_test '[kill]'");
+  Totals totals;
+  for (int done = 0; done < kills; done += kKillsOfStore) {
+    KillInOneStore(seed + static_cast<std::uint64_t>(done), std::min(kKillsOfStore, kills - done),
+                   small_segments, &totals);
+  }
+  std::cout << "counted: {\"suite\":\"" << suite << "\",\"kills\":" << totals.kills
+            << ",\"reader_kills\":" << totals.reader_kills
+            << ",\"acknowledged_events\":" << totals.acknowledged
+            << ",\"found_events\":" << totals.found << ",\"events_readers_saw\":" << totals.seen
+            << ",\"torn_tails\":" << totals.torn
+            << ",\"kills_with_a_spare\":" << totals.moments.preallocations
+            << ",\"kills_before_a_sidecar\":" << totals.moments.sidecars
+            << ",\"kills_in_creation\":" << totals.moments.creations
+            << ",\"verified\":" << totals.verified << ",\"rebuilt\":" << totals.rebuilt
+            << ",\"opened_by_reader\":" << totals.by_reader << ",\"lost\":0}" << std::endl;
+  CHECK(totals.acknowledged > totals.kills);
 }
 
 }  // namespace
 
 TEST_CASE("what was acknowledged survives every kill of the writer", "[kill]") {
-  const int kills = std::getenv("DAYBOOK_TEST_SHORT") != nullptr ? 40 : 200;
-  const char* const given = std::getenv("DAYBOOK_SEED");
-  const std::uint64_t seed =
-      given != nullptr ? std::strtoull(given, nullptr, 10) : std::random_device{}();
-  std::cout << "DAYBOOK_SEED=" << seed << std::endl;
-  std::mt19937_64 random(seed);
-  TempFolder folder;
-  const fs::path directory = folder / "store";
-  History history;
-  int verified = 0, rebuilt = 0, torn = 0, by_reader = 0;
-  for (int kill = 0; kill < kills; ++kill) {
-    const std::uint64_t run_seed = seed * 1000 + static_cast<std::uint64_t>(kill);
-    CAPTURE(seed, kill);
-    const auto after = std::chrono::microseconds(random() % 60000);
-    Acknowledge(RunAndKill(directory, run_seed, after, kill > 0 && random() % 8 == 0), &history);
-    if (kill == 0 && !fs::exists(directory / "STORE")) continue;
+  Run("kill.writers", Cycles(150, 30), false);
+}
 
-    const bool buffered = run_seed % 4 == 3;
-    if (random() % 7 == 0) {
-      DeleteDerived(directory);
-      ++rebuilt;
-    }
-    if (kill % 10 == 9) {
-      const auto report = Verify(directory, {});
-      REQUIRE_OK(report);
-      for (const Finding& finding : report->findings) {
-        FAIL(finding.kind << " " << finding.file << " " << finding.offset << ": " << finding.hint);
-      }
-      ++verified;
-    }
-    if (!buffered && random() % 3 == 0) {
-      // A reader sees at least what was acknowledged, and the next writer finds what the kill left.
-      const auto reader = Reader::Open(directory, {});
-      REQUIRE_OK(reader);
-      REQUIRE(history.Check(**reader) == "");
-      ++by_reader;
-      continue;
-    }
-    StoreOptions options;
-    options.segment_bytes_max = std::uint64_t{16 << 10} << (random() % 7);
-    options.on_notice = [&torn](const Notice& notice) {
-      torn += notice.message.find("are cleared") != std::string::npos ? 1 : 0;
-    };
-    const auto store = Store::Open(directory, options);
-    REQUIRE_OK(store);
-    REQUIRE(history.Check(**store) == "");
-  }
-  const auto store = Store::Open(directory, {});
-  REQUIRE_OK(store);
-  REQUIRE(history.Check(**store) == "");
-  const auto stats = (*store)->Stats();
-  REQUIRE_OK(stats);
-  std::cout << "kills " << kills << ", acknowledged " << history.acknowledged() << ", found "
-            << history.found() << ", unacknowledged kept " << history.unacknowledged()
-            << ", torn tails " << torn << ", segments " << stats->segments << ", verified "
-            << verified << ", rebuilt " << rebuilt << ", seen by a reader " << by_reader
-            << std::endl;
-  CHECK(history.acknowledged() > static_cast<std::uint64_t>(kills));
+TEST_CASE("what was acknowledged survives every kill of a writer that is always sealing",
+          "[kill]") {
+  Run("kill.sealers", Cycles(100, 20), true);
 }
 
 }  // namespace daybook::testing

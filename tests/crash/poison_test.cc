@@ -2,7 +2,6 @@
 // when the store is opened again.
 
 #include <sys/wait.h>
-#include <unistd.h>
 
 #include <cstdlib>
 #include <iostream>
@@ -11,6 +10,7 @@
 #include <vector>
 
 #include "crash/history.h"
+#include "crash/process.h"
 #include "tests/catch.h"
 #include "tests/temp_store.h"
 
@@ -24,32 +24,14 @@ struct Outcome {
 
 std::string RunWriter(const std::filesystem::path& store, const std::string& mode, int n,
                       std::uint64_t seed, bool reopen) {
-  int ends[2];
-  REQUIRE(pipe(ends) == 0);
-  const std::string count = std::to_string(n);
-  const std::string number = std::to_string(seed);
-  const pid_t pid = fork();
-  REQUIRE(pid >= 0);
-  if (pid == 0) {
-    dup2(ends[1], STDOUT_FILENO);
-    close(ends[0]);
-    close(ends[1]);
-    setenv("LD_PRELOAD", DAYBOOK_FAILING_DISK, 1);
-    // A runtime of a sanitizer wants to be the first library.
-    setenv("ASAN_OPTIONS", "verify_asan_link_order=0", 1);
-    execl(DAYBOOK_POISON_WRITER, DAYBOOK_POISON_WRITER, store.c_str(), mode.c_str(), count.c_str(),
-          number.c_str(), reopen ? "reopen" : nullptr, nullptr);
-    _exit(127);
-  }
-  close(ends[1]);
-  std::string said;
-  char buffer[65536];
-  for (ssize_t got; (got = read(ends[0], buffer, sizeof buffer)) > 0;) {
-    said.append(buffer, static_cast<std::size_t>(got));
-  }
-  close(ends[0]);
-  int status = 0;
-  waitpid(pid, &status, 0);
+  std::vector<std::string> command = {DAYBOOK_POISON_WRITER, store.native(), mode,
+                                      std::to_string(n), std::to_string(seed)};
+  if (reopen) command.push_back("reopen");
+  // A runtime of a sanitizer wants to be the first library.
+  Process writer(command,
+                 {"LD_PRELOAD=" DAYBOOK_FAILING_DISK, "ASAN_OPTIONS=verify_asan_link_order=0"});
+  const int status = writer.Finish();
+  const std::string& said = writer.said();
   INFO(said.substr(said.size() - std::min<std::size_t>(said.size(), 500)));
   REQUIRE(WIFEXITED(status));
   REQUIRE(WEXITSTATUS(status) == 0);
@@ -125,18 +107,18 @@ void RunOnce(const std::string& mode, int n, bool reopen, Totals* totals) {
 }
 
 void Print(const char* what, const Totals& totals) {
-  std::cout << what << ": runs " << totals.runs << ", acknowledged events " << totals.acknowledged
-            << ", unknown commits " << totals.unknown << " of which found " << totals.unknown_found
-            << ", refused commits " << totals.refused << std::endl;
+  std::cout << "counted: {\"suite\":\"poison." << what << "\",\"runs\":" << totals.runs
+            << ",\"acknowledged_events\":" << totals.acknowledged
+            << ",\"unknown_commits\":" << totals.unknown
+            << ",\"unknown_commits_found\":" << totals.unknown_found
+            << ",\"refused_commits\":" << totals.refused << ",\"lost\":0}" << std::endl;
 }
-
-int Runs(int full) { return std::getenv("DAYBOOK_TEST_SHORT") != nullptr ? full / 4 : full; }
 
 }  // namespace
 
 TEST_CASE("a failed sync poisons, and a retry after a reopen appends exactly once", "[poison]") {
   Totals totals;
-  for (int n = 1; n <= Runs(24); ++n) RunOnce("sync", n, n % 2 == 0, &totals);
+  for (int n = 1; n <= Cycles(24, 6); ++n) RunOnce("sync", n, n % 2 == 0, &totals);
   Print("sync", totals);
   CHECK(totals.unknown > 0);
   CHECK(totals.refused > 0);
@@ -144,7 +126,7 @@ TEST_CASE("a failed sync poisons, and a retry after a reopen appends exactly onc
 
 TEST_CASE("a failed write poisons, and a retry after a reopen appends exactly once", "[poison]") {
   Totals totals;
-  for (int n = 1; n <= Runs(24); ++n) RunOnce("write", n, n % 2 == 0, &totals);
+  for (int n = 1; n <= Cycles(24, 6); ++n) RunOnce("write", n, n % 2 == 0, &totals);
   Print("write", totals);
   CHECK(totals.unknown > 0);
 }

@@ -140,8 +140,9 @@ class Store : public Reader {
   // Makes everything visible so far durable.
   absl::Status Flush();
 
-  // Waits until what can be derived from sealed segments (sidecars, heads) is on disk. For tests
-  // and tools.
+  // Waits until what can be derived from sealed segments (sidecars, heads) is on disk, or an
+  // attempt fails (kResourceExhausted: the disk is full); it is made again by itself. For tests and
+  // tools.
   absl::Status WaitIndexed();
 
  private:
