@@ -55,7 +55,7 @@ FUZZERS = [
     Fuzzer("store_file", "STORE and the wake page", 5, 2000, 500, "store_file", 5000),
     Fuzzer("lmdb", "pages of LMDB: the check of them against LMDB itself", 8, 500, 100, "lmdb",
            65536),
-    Fuzzer("import", "NDJSON and CSV of the importer", 7, 1000, 100, "import", 4096),
+    Fuzzer("import", "NDJSON and CSV of the importer", 7, 500, 20, "import", 4096),
 ]
 
 
