@@ -63,32 +63,27 @@ function(daybook_unit_test module)
                    TIMEOUT ${arg_TIMEOUT})
 endfunction()
 
-# daybook_fuzzer(<name> SOURCES <file>... [LIBS <target>...] [CORPUS <folder>] [MUST_FAIL])
+# daybook_fuzzer(<name> SOURCES <file>... [LIBS <target>...])
 #
-# A libFuzzer program daybook_<name>_fuzz, and a ctest entry fuzz.<name> that runs it for some
-# seconds. Only in a build with DAYBOOK_BUILD_FUZZERS.
+# A libFuzzer program daybook_<name>_fuzz, and a ctest entry fuzz.<name> that runs it for as long as
+# the table in tests/fuzz/run.py says. Only in a build with DAYBOOK_BUILD_FUZZERS.
 function(daybook_fuzzer name)
-  cmake_parse_arguments(PARSE_ARGV 1 arg "MUST_FAIL" "CORPUS" "SOURCES;LIBS")
+  cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "SOURCES;LIBS")
   set(target daybook_${name}_fuzz)
   add_executable(${target} ${arg_SOURCES})
   daybook_target_defaults(${target})
   target_include_directories(
-    ${target} PRIVATE ${PROJECT_SOURCE_DIR}/core ${PROJECT_BINARY_DIR}/core)
+    ${target} PRIVATE ${PROJECT_SOURCE_DIR}/core ${PROJECT_BINARY_DIR}/core ${PROJECT_SOURCE_DIR})
   target_compile_options(${target} PRIVATE -fsanitize=fuzzer)
   target_link_options(${target} PRIVATE -fsanitize=fuzzer)
-  target_link_libraries(${target} PRIVATE daybook_core ${arg_LIBS})
+  target_link_libraries(${target} PRIVATE daybook_core absl::status absl::statusor absl::strings
+                                          ${arg_LIBS})
   add_dependencies(fuzzers ${target})
   if(DAYBOOK_BUILD_TESTS)
-    # What it finds goes to the first folder. Its own exit code for a finding is 77, which here
-    # means skipped.
-    set(found ${CMAKE_CURRENT_BINARY_DIR}/${name})
-    file(MAKE_DIRECTORY ${found})
     daybook_add_test(
       fuzz.${name}
-      COMMAND ${target} -max_total_time=10 -print_final_stats=1 -error_exitcode=1
-              -artifact_prefix=${found}- ${found} ${arg_CORPUS}
+      COMMAND ${PROJECT_SOURCE_DIR}/tests/fuzz/run.py smoke ${name} --build ${PROJECT_BINARY_DIR}
       LABELS fuzz
-      TIMEOUT 120
-      PROPERTIES WILL_FAIL ${arg_MUST_FAIL})
+      TIMEOUT 300)
   endif()
 endfunction()

@@ -9,9 +9,11 @@ std::string TheStream(std::string_view stream) {
   return absl::StrCat("the stream ", ToAbsl(stream));
 }
 
-absl::Status CheckNotBeyond(std::string_view what, std::uint64_t value, std::string_view of,
-                            std::uint64_t head) {
+absl::Status CheckNotBeyond(const ReadView& view, std::string_view what, std::uint64_t value,
+                            std::string_view of, std::uint64_t head) {
   if (value <= head) return absl::OkStatus();
+  // It may be there, behind what cannot be read: then the caller is not to blame.
+  DAYBOOK_RETURN_IF_ERROR(view.incomplete());
   return absl::InvalidArgumentError(absl::StrCat(ToAbsl(what), " ", value,
                                                  " is beyond the head of ", ToAbsl(of),
                                                  ", which is ", head, "; ask for at most that"));
@@ -26,8 +28,8 @@ absl::StatusOr<Bound> ResolveBound(const ReadView& view, const AsOf& as_of,
   Bound bound{view.visible(), false};
   if (as_of.position) {
     bound.position = as_of.position->value();
-    if (bound.position > view.visible() && !view.incomplete().ok()) return view.incomplete();
-    DAYBOOK_RETURN_IF_ERROR(CheckNotBeyond("position", bound.position, kTheStore, view.visible()));
+    DAYBOOK_RETURN_IF_ERROR(
+        CheckNotBeyond(view, "position", bound.position, kTheStore, view.visible()));
     bound.final = bound.position <= view.durable();
   } else if (as_of.recorded_at) {
     DAYBOOK_ASSIGN_OR_RETURN(bound.position, view.PositionAt(*as_of.recorded_at));
@@ -39,7 +41,8 @@ absl::StatusOr<Bound> ResolveBound(const ReadView& view, const AsOf& as_of,
     }
     const std::uint64_t version = as_of.version->value();
     DAYBOOK_ASSIGN_OR_RETURN(const StreamPoint head, view.PointAt(*stream, view.visible()));
-    DAYBOOK_RETURN_IF_ERROR(CheckNotBeyond("version", version, TheStream(*stream), head.version));
+    DAYBOOK_RETURN_IF_ERROR(
+        CheckNotBeyond(view, "version", version, TheStream(*stream), head.version));
     DAYBOOK_ASSIGN_OR_RETURN(bound.position, view.PositionOfVersion(head.position, version));
     bound.final = bound.position <= view.durable();
   }

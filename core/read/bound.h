@@ -27,8 +27,8 @@ absl::StatusOr<Bound> ResolveBound(const ReadView& view, const AsOf& as_of,
                                    std::optional<std::string_view> stream);
 
 // kInvalidArgument where `value` is beyond `head`; `what` and `of` name both.
-absl::Status CheckNotBeyond(std::string_view what, std::uint64_t value, std::string_view of,
-                            std::uint64_t head);
+absl::Status CheckNotBeyond(const ReadView& view, std::string_view what, std::uint64_t value,
+                            std::string_view of, std::uint64_t head);
 inline constexpr std::string_view kTheStore = "the store";
 std::string TheStream(std::string_view stream);
 

@@ -279,7 +279,7 @@ class CursorMaker {
 absl::Status CursorMaker::CheckFrom(std::string_view what, std::uint64_t value, std::string_view of,
                                     std::uint64_t head) const {
   // Just behind the head is where a reader goes on that has seen all.
-  return value == head + 1 ? absl::OkStatus() : CheckNotBeyond(what, value, of, head);
+  return value == head + 1 ? absl::OkStatus() : CheckNotBeyond(view_, what, value, of, head);
 }
 
 absl::Status CursorMaker::CheckRange() {
@@ -288,8 +288,8 @@ absl::Status CursorMaker::CheckRange() {
         CheckFrom("from position", options_.from_position->value(), kTheStore, view_.visible()));
   }
   if (options_.to_position) {
-    DAYBOOK_RETURN_IF_ERROR(
-        CheckNotBeyond("to position", options_.to_position->value(), kTheStore, view_.visible()));
+    DAYBOOK_RETURN_IF_ERROR(CheckNotBeyond(view_, "to position", options_.to_position->value(),
+                                           kTheStore, view_.visible()));
   }
   if (!options_.from_version && !options_.to_version) return absl::OkStatus();
   if (!options_.stream) {
@@ -304,7 +304,7 @@ absl::Status CursorMaker::CheckRange() {
         CheckFrom("from version", options_.from_version->value(), of, head.version));
   }
   if (!options_.to_version) return absl::OkStatus();
-  return CheckNotBeyond("to version", options_.to_version->value(), of, head.version);
+  return CheckNotBeyond(view_, "to version", options_.to_version->value(), of, head.version);
 }
 
 absl::Status CursorMaker::FindRange() {

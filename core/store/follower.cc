@@ -55,7 +55,14 @@ absl::StatusOr<std::shared_ptr<Reader::Impl>> Follower::Open(const std::filesyst
 
 void Follower::OpenWake() {
   auto wake = WakeReader::Open(directory_ / "WAKE");
-  if (!wake.ok()) return;  // no writer has been here since the store was copied
+  if (absl::IsNotFound(wake.status())) return;  // no writer has been here since it was copied
+  if (!wake.ok() || !wake->Load()) {
+    Tell(
+        on_notice_, Notice::Severity::kWarning,
+        "WAKE is damaged, or a writer died in the middle of it: without a writer the store is read "
+        "up to what the log itself proves to be durable; opening it for writing makes WAKE anew");
+    if (!wake.ok()) return;
+  }
   wake_owner_ = std::make_unique<const WakeReader>(*std::move(wake));
   wake_.store(wake_owner_.get(), std::memory_order_release);
 }
@@ -115,7 +122,21 @@ absl::Status Follower::OpenLast(const std::shared_ptr<const LogSegment>& log) {
   segments_.Append(last_);
   next_position_ = log->first_position();
   // Without a live writer WAKE may be missing or old: then the log's own promises count.
-  return Follow(std::max(WakePosition(), ProvenPosition(*log)));
+  DAYBOOK_RETURN_IF_ERROR(Follow(std::max(WakePosition(), ProvenPosition(*log))));
+  // A segment has its full size before its first event. What is proven may have gone with the rest.
+  if (damage_.ok() && log->bytes().size() < log->header().segment_bytes) {
+    StopAt(DataLossAt({log->name(), log->bytes().size(), Position(next_position_), Position(0)},
+                      "the file is shorter than its header says"));
+  }
+  return absl::OkStatus();
+}
+
+void Follower::StopAt(absl::Status damage) {
+  damage_ = std::move(damage);
+  damaged_.store(true, std::memory_order_release);
+  Tell(on_notice_, Notice::Severity::kError,
+       absl::StrCat("the store can be read up to position ", next_position_ - 1, ": ",
+                    damage_.message()));
 }
 
 absl::Status Follower::Follow(std::uint64_t limit) {
@@ -148,12 +169,7 @@ absl::Status Follower::Follow(std::uint64_t limit) {
           {catch_up_->log()->name(), scanner.offset(), Position(next_position_), Position(limit)},
           catch_up_->problem() != nullptr ? catch_up_->problem() : "the log ends too early");
     }
-    if (!damage_.ok()) {
-      damaged_.store(true, std::memory_order_release);
-      Tell(on_notice_, Notice::Severity::kError,
-           absl::StrCat("the store can be read up to position ", next_position_ - 1, ": ",
-                        damage_.message()));
-    }
+    if (!damage_.ok()) StopAt(damage_);
   }
   return absl::OkStatus();
 }

@@ -41,6 +41,8 @@ class Follower : public Reader::Impl {
   // Looks how far the writer is, and follows. Cheap where nothing moved.
   absl::Status Refresh();
   absl::Status Follow(std::uint64_t limit) DAYBOOK_REQUIRES(mutex_);
+  // Nothing behind what is visible can be read, because of this.
+  void StopAt(absl::Status damage) DAYBOOK_REQUIRES(mutex_);
   absl::Status NextSegment() DAYBOOK_REQUIRES(mutex_);
   void UseSidecars() DAYBOOK_REQUIRES(mutex_);
   void OpenWake();

@@ -11,19 +11,24 @@
 namespace daybook {
 namespace {
 
-// What is wrong with the step from one segment to the next, or nullptr.
-const char* CheckStep(const LogSegment* before, const LogSegment& segment) {
+// What is wrong with the step from one segment to the next.
+absl::Status CheckStep(const LogSegment* before, const LogSegment& segment) {
   const SegmentHeader& header = segment.header();
+  const auto damaged = [&](const char* what) {
+    return DataLossAt({segment.name(), 0, Position(header.first_position), Position(0)}, what);
+  };
   if (before == nullptr) {
-    return header.previous_first_position == 0 ? nullptr : "the segments before it are missing";
+    return header.previous_first_position == 0 ? absl::OkStatus()
+                                               : damaged("the segments before it are missing");
   }
   if (header.previous_first_position != before->first_position()) {
-    return "the segment before it is missing";
+    return damaged("the segment before it is missing");
   }
-  if (header.previous_length > before->bytes().size()) {
-    return "the segment before it is shorter than it was when it was sealed";
-  }
-  return nullptr;
+  if (header.previous_length <= before->bytes().size()) return absl::OkStatus();
+  // Not this one is damaged: it knows how long the other was.
+  return DataLossAt({before->name(), before->bytes().size(), Position(before->first_position()),
+                     Position(header.first_position - 1)},
+                    "the file is shorter than it was when it was sealed");
 }
 
 }  // namespace
@@ -56,10 +61,7 @@ absl::StatusOr<std::vector<std::shared_ptr<const LogSegment>>> OpenSegments(
     auto segment = LogSegment::Open(directory, position, identity);
     problem = segment.status();
     if (problem.ok()) {
-      const LogSegment* const before = segments.empty() ? nullptr : segments.back().get();
-      if (const char* what = CheckStep(before, **segment)) {
-        problem = DataLossAt({(*segment)->name(), 0, Position(position), Position(0)}, what);
-      }
+      problem = CheckStep(segments.empty() ? nullptr : segments.back().get(), **segment);
     }
     if (!problem.ok()) break;
     segments.push_back(*std::move(segment));

@@ -50,6 +50,7 @@ constexpr std::uint16_t kIntegerKeys = 0x08;  // of the tree of free pages
 constexpr std::uint16_t kBigData = 0x01, kSubData = 0x02;
 constexpr std::uint64_t kNoPage = ~std::uint64_t{0};
 constexpr std::uint16_t kDepthMax = 32;
+constexpr std::uint16_t kKeyBytesMax = 511;
 // Pages that a transaction took and gave back may lie behind the end of the file.
 constexpr std::uint64_t kUnwrittenPagesMax = 8192;
 
@@ -69,6 +70,32 @@ bool IsBelow(std::string_view a, std::string_view b, std::uint16_t flags) {
   if (a.size() != 8 || b.size() != 8) return false;
   return At<std::uint64_t>(std::as_bytes(std::span(a)), 0) <
          At<std::uint64_t>(std::as_bytes(std::span(b)), 0);
+}
+
+// LMDB keeps the nodes of a page without a gap between them and behind them, each of even size. So
+// no length of a key or a value can be wrong by itself. The header of the page has been checked.
+bool NodesFillPage(std::span<const std::byte> page, bool is_leaf) {
+  const auto header = At<PageHeader>(page, 0);
+  std::vector<std::pair<std::uint64_t, std::uint64_t>> nodes;  // where each begins and ends
+  for (std::uint64_t at = sizeof(PageHeader); at < header.lower; at += 2) {
+    const std::uint64_t begin = At<std::uint16_t>(page, at);
+    if (begin < header.upper || begin > page.size() - sizeof(Node)) return false;
+    const auto node = At<Node>(page, begin);
+    if (node.key_bytes > kKeyBytesMax) return false;
+    std::uint64_t bytes = sizeof(Node) + node.key_bytes;
+    if (is_leaf) {
+      const bool is_apart = (node.flags & kBigData) != 0;
+      bytes += is_apart ? sizeof(std::uint64_t) : node.low | std::uint64_t{node.high} << 16;
+    }
+    nodes.emplace_back(begin, begin + bytes + bytes % 2);
+  }
+  std::sort(nodes.begin(), nodes.end());
+  std::uint64_t end = header.upper;
+  for (const auto& node : nodes) {
+    if (node.first != end) return false;
+    end = node.second;
+  }
+  return end == page.size();
 }
 
 }  // namespace
@@ -225,7 +252,7 @@ absl::Status LmdbSnapshot::WalkPage(std::uint64_t number, std::uint32_t level,
     return Damaged(number, kDamaged);
   }
   const std::uint64_t nodes = (header.lower - sizeof(PageHeader)) / 2;
-  if (nodes < (is_leaf ? 1 : 2)) return Damaged(number, kDamaged);
+  if (nodes < (is_leaf ? 1 : 2) || !NodesFillPage(page, is_leaf)) return Damaged(number, kDamaged);
   for (std::uint64_t i = 0; i < nodes; ++i) {
     const auto at = At<std::uint16_t>(page, sizeof(PageHeader) + 2 * i);
     if (at < header.upper || at > page_bytes_ - sizeof(Node)) return Damaged(number, kDamaged);

@@ -95,8 +95,12 @@ absl::Status WriterImpl::OpenHeadStore() {
 }
 
 void WriterImpl::GatherWitnesses() {
-  if (const auto wake = WakeReader::Open(directory_ / "WAKE"); wake.ok()) {
-    const std::optional<WakeState> state = wake->Load();
+  if (const auto wake = WakeReader::Open(directory_ / "WAKE"); !absl::IsNotFound(wake.status())) {
+    const std::optional<WakeState> state = wake.ok() ? wake->Load() : std::nullopt;
+    if (!state) {
+      Tell(on_notice_, Notice::Severity::kWarning,
+           "WAKE is damaged, or a writer died in the middle of it; it is made anew");
+    }
     if (state && state->store_id == identity_.store_id) {
       witness_.Saw(state->position.value(), "WAKE");
     }
@@ -213,6 +217,7 @@ absl::Status WriterImpl::ScanLastSegment(const std::shared_ptr<const LogSegment>
   DAYBOOK_RETURN_IF_ERROR(RecoverTail(directory_, catch_up, witness_, on_notice_));
   last_recorded_at_ = std::max(last_recorded_at_, catch_up.recorded_at());
   const FrameScanner& scanner = catch_up.scanner();
+  if (!scanner.sealed()) DAYBOOK_RETURN_IF_ERROR(DiscardStaleSidecar(*log));
   tail_.segment = {log->first_position(), log->header().salt, log->header().segment_bytes};
   tail_.offset = scanner.offset();
   tail_.next_position = scanner.next_position();
@@ -222,6 +227,18 @@ absl::Status WriterImpl::ScanLastSegment(const std::shared_ptr<const LogSegment>
   segments_.Append(active_);
   if (!applied) return absl::OkStatus();
   return LinkEvents(*log, *active_index_);
+}
+
+// A sidecar names a seal that was on the device. Where that is damaged, and every event is there,
+// the segment goes on being the active one, and what was derived from its end holds no more.
+absl::Status WriterImpl::DiscardStaleSidecar(const LogSegment& log) {
+  const std::filesystem::path name =
+      std::filesystem::path("log") / SidecarFileName(log.first_position());
+  if (!Directory::Exists(directory_ / name)) return absl::OkStatus();
+  Tell(on_notice_, Notice::Severity::kWarning,
+       absl::StrCat(name.native(), " is of a seal that ", log.name(),
+                    " does not have; it is made anew when the segment is sealed"));
+  return Directory::Remove(directory_ / name);
 }
 
 absl::Status WriterImpl::LinkEvent(const RecordHeader& record, const EventView& event) {

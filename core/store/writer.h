@@ -57,6 +57,7 @@ class WriterImpl : public Reader::Impl, private History, private LogObserver, pr
                           std::uint64_t last_position);
   absl::Status OpenLastSegment();
   absl::Status ScanLastSegment(const std::shared_ptr<const LogSegment>& log);
+  absl::Status DiscardStaleSidecar(const LogSegment& log);
   // Takes an event, or all of a segment that is in the set, into the heads in memory.
   absl::Status LinkEvent(const RecordHeader& record, const EventView& event);
   absl::Status LinkEvents(const LogSegment& log, const SegmentIndex& index);

@@ -15,11 +15,6 @@
 namespace daybook::testing {
 namespace {
 
-std::string ReadAll(const std::filesystem::path& path) {
-  std::ifstream in(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
-}
-
 // Without shortening a file on the way: a mapping of it may live.
 void Overwrite(const std::filesystem::path& path, std::uint64_t offset, const std::string& bytes) {
   std::fstream out(path, std::ios::binary | std::ios::in | std::ios::out);
@@ -39,31 +34,6 @@ std::string Describe(const EventView& event) {
 }
 
 }  // namespace
-
-Tree ReadTree(const std::filesystem::path& directory) {
-  Tree tree;
-  for (const auto& entry : std::filesystem::recursive_directory_iterator(directory)) {
-    if (!entry.is_regular_file()) continue;
-    tree[std::filesystem::relative(entry.path(), directory).generic_string()] =
-        ReadAll(entry.path());
-  }
-  return tree;
-}
-
-void WriteTree(const std::filesystem::path& directory, const Tree& tree) {
-  std::filesystem::create_directories(directory);
-  for (const auto& [name, bytes] : ReadTree(directory)) {
-    if (!tree.contains(name)) std::filesystem::remove(directory / name);
-  }
-  for (const auto& [name, bytes] : tree) {
-    const std::filesystem::path path = directory / name;
-    std::filesystem::create_directories(path.parent_path());
-    if (std::filesystem::exists(path) && ReadAll(path) == bytes) continue;
-    std::filesystem::remove(path);
-    std::ofstream(path, std::ios::binary)
-        .write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
-  }
-}
 
 EventsRead ReadEvents(const std::filesystem::path& directory) {
   EventsRead read;
@@ -89,24 +59,7 @@ SmallStore::SmallStore(const SmallStoreOptions& options) : path_(folder_ / "stor
   {
     auto store = Store::Open(path_, store_options);
     REQUIRE_OK(store);
-    std::uint64_t made = 0;
-    while (made < options.events) {
-      Commit commit;
-      for (std::uint64_t i = 0; i <= made % 3; ++i, ++made) {
-        const std::string stream = absl::StrCat(made % 2 == 0 ? "account-" : "order-", made % 7);
-        const std::string type = absl::StrCat("Type", made % 3);
-        const std::string tag = absl::StrCat("customer:", made % 5);
-        const std::string data =
-            absl::StrCat("{\"n\":", made, ",\"text\":\"",
-                         std::string(options.data_bytes - made % 50, 'x'), "\"}");
-        NewEvent event{.type = type, .data = AsBytes(data)};
-        if (made % 4 == 0) event.tags = {tag};
-        if (made % 6 == 0) event.effective_at = Timestamp(static_cast<std::int64_t>(made) * 1000);
-        if (made % 10 == 0) event.metadata = R"({"actor":"ada"})";
-        REQUIRE_OK(commit.Add(stream, event));
-      }
-      REQUIRE_OK((*store)->Append(commit));
-    }
+    REQUIRE_OK(FillSmallStore(**store, options));
     REQUIRE_OK((*store)->WaitIndexed());
   }
   tree_ = ReadTree(path_);
@@ -163,6 +116,11 @@ void SmallStore::Flip(const std::string& file, std::uint64_t offset, unsigned bi
   Overwrite(path_ / file, offset, std::string(1, static_cast<char>(byte ^ (1 << bit))));
 }
 
+void SmallStore::Write(const std::string& file, std::uint64_t offset,
+                       const std::string& bytes) const {
+  Overwrite(path_ / file, offset, bytes);
+}
+
 void SmallStore::Zero(const std::string& file, std::uint64_t offset, std::uint64_t bytes) const {
   Overwrite(path_ / file, offset, std::string(bytes, '\0'));
 }
@@ -182,19 +140,6 @@ absl::StatusOr<std::uint64_t> AppendOne(const std::filesystem::path& directory) 
       const AppendResult result,
       store->Append("later-1", ExpectedVersion::Any(), {{.type = "Later", .data = AsBytes("{}")}}));
   return result.last_position.value();
-}
-
-bool IsLogFile(const std::string& file) { return file.ends_with(".log"); }
-
-bool IsDerived(const std::string& file) {
-  return file.ends_with(".idx") || file.starts_with("index/") || file == "WAKE" || file == "LOCK" ||
-         file == "log/spare";
-}
-
-std::string ToText(const Finding& finding) {
-  return absl::StrCat(finding.kind, " ", finding.file, " offset ", finding.offset, " positions ",
-                      finding.first_position.value(), "-", finding.last_position.value(), ": ",
-                      finding.hint);
 }
 
 }  // namespace daybook::testing

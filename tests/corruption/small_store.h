@@ -5,29 +5,16 @@
 
 #include <cstdint>
 #include <filesystem>
-#include <map>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "daybook/store.h"
+#include "tests/corruption/store_tree.h"
 #include "tests/temp_folder.h"
 
 namespace daybook::testing {
-
-// Paths relative to the store, and what the files hold.
-using Tree = std::map<std::string, std::string>;
-Tree ReadTree(const std::filesystem::path& directory);
-// Makes the folder hold exactly this; files that are there as they should be are not touched.
-void WriteTree(const std::filesystem::path& directory, const Tree& tree);
-
-// Where the bytes of a record stand.
-struct RecordPlace {
-  std::string file;
-  std::uint64_t begin = 0, end = 0;
-  std::uint64_t position = 0;
-};
 
 // What a reader says of every position: its text, or that it is damaged.
 struct EventsRead {
@@ -36,12 +23,6 @@ struct EventsRead {
   absl::Status status;  // of opening
 };
 EventsRead ReadEvents(const std::filesystem::path& directory);
-
-struct SmallStoreOptions {
-  std::uint64_t events = 150;
-  std::uint64_t segment_bytes = std::uint64_t{16} << 10;
-  std::uint64_t data_bytes = 120;  // of most events
-};
 
 // A store of a few sealed segments and an active one, closed cleanly.
 class SmallStore {
@@ -62,6 +43,7 @@ class SmallStore {
   void Restore() const { WriteTree(path_, tree_); }
   // Changes bytes of a file behind the store's back.
   void Flip(const std::string& file, std::uint64_t offset, unsigned bit = 0) const;
+  void Write(const std::string& file, std::uint64_t offset, const std::string& bytes) const;
   void Zero(const std::string& file, std::uint64_t offset, std::uint64_t bytes) const;
   void Truncate(const std::string& file, std::uint64_t bytes) const;
   void Remove(const std::string& file) const;
@@ -81,12 +63,6 @@ class SmallStore {
 
 // Appends one event, so as to see that the store goes on; its position.
 absl::StatusOr<std::uint64_t> AppendOne(const std::filesystem::path& directory);
-
-bool IsLogFile(const std::string& file);
-// What is made anew from the log, or holds nothing.
-bool IsDerived(const std::string& file);
-
-std::string ToText(const Finding& finding);
 
 }  // namespace daybook::testing
 
