@@ -171,6 +171,14 @@ absl::StatusOr<bool> LogRepair::MendZeros(const DamagedRange& range) {
 SegmentHeader LogRepair::ExpectedHeader(std::size_t index) const {
   const LogFile& file = check_.picture.files[index];
   SegmentHeader header = MakeHeader(check_.picture.identity, file.first_position, file.file_bytes);
+  if (file.first_position <= check_.picture.identity.inherited_upto) {
+    // An ancestor's: its neighbours say which.
+    for (const std::size_t near : {index - 1, index + 1}) {
+      if (near >= check_.picture.files.size() || !check_.picture.files[near].log) continue;
+      header.incarnation = check_.picture.files[near].log->header().incarnation;
+      break;
+    }
+  }
   if (index == 0) return header;
   header.previous_first_position = check_.picture.files[index - 1].first_position;
   header.previous_length = check_.walk.ends[index - 1].length;
@@ -185,7 +193,7 @@ absl::StatusOr<bool> LogRepair::MendHeader(const DamagedRange& range) {
     bool newer = false;
     return CheckSegmentHeader(header, &newer) == nullptr &&
            header.first_position == file.first_position &&
-           StoreIdentity{header.store_id, header.incarnation} == check_.picture.identity;
+           check_.picture.identity.Owns(header);
   };
   if (backup_) {
     const auto copy = backup_->Segment(file.first_position);

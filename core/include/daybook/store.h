@@ -162,6 +162,8 @@ struct Finding {
 
 struct VerifyOptions {
   bool fast = false;  // frames and their chain only
+  // How the files are read; with kRead a segment at a time stands in memory.
+  FileAccess access = FileAccess::kMap;
   // Called now and then with the bytes done and the bytes in all.
   std::function<void(std::uint64_t done, std::uint64_t total)> on_progress;
 };
