@@ -8,6 +8,7 @@
 
 #include "absl/status/statusor.h"
 #include "cli/append.h"
+#include "cli/backup.h"
 #include "cli/health.h"
 #include "cli/import.h"
 #include "cli/inspect.h"
@@ -21,7 +22,7 @@ struct TextFlags {
 };
 
 using CommandLine = std::variant<TextFlags, ImportFlags, AppendFlags, ReadFlags, TailFlags,
-                                 StreamsFlags, StatsFlags, VerifyFlags, RepairFlags>;
+                                 StreamsFlags, StatsFlags, VerifyFlags, RepairFlags, BackupFlags, RestoreFlags>;
 
 // kInvalidArgument says what is wrong and names the help that tells how it is right.
 absl::StatusOr<CommandLine> ParseCommandLine(int argc, const char* const* argv);

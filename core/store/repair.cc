@@ -98,7 +98,9 @@ absl::Status Repairer::Lock() {
 }
 
 absl::Status Repairer::CheckAgain() {
-  DAYBOOK_ASSIGN_OR_RETURN(check_, CheckStore(directory_, {}));
+  // What a backup has was durable: where the log ends before that, it has lost something.
+  DAYBOOK_ASSIGN_OR_RETURN(
+      check_, CheckStore(directory_, {}, backup_ ? backup_->witnessed_position() : 0));
   return absl::OkStatus();
 }
 
@@ -120,8 +122,8 @@ absl::Status Repairer::RepairStoreFile() {
   const char* how = "STORE is restored by its hash";
   if (bytes.size() < sizeof header ||
       (!read() && !FlipOneBit(std::span(bytes).first(sizeof header), read))) {
-    if (backup_) {
-      header = backup_->store();
+    if (backup_ && backup_->store() != nullptr) {
+      header = *backup_->store();
       how = "STORE is restored from the backup";
     } else if (options_.accept_loss) {
       header = {};
@@ -314,6 +316,9 @@ absl::StatusOr<RepairReport> Repairer::Run() {
   DAYBOOK_RETURN_IF_ERROR(CheckAgain());
   DAYBOOK_ASSIGN_OR_RETURN(backup_,
                            BackupSource::Open(options_.from_backup, check_.picture.identity));
+  if (backup_ && backup_->witnessed_position() > check_.picture.witnessed_position) {
+    DAYBOOK_RETURN_IF_ERROR(CheckAgain());
+  }
   DAYBOOK_RETURN_IF_ERROR(RepairStoreFile());
   DAYBOOK_RETURN_IF_ERROR(MendLog());
   if (options_.dry_run) {

@@ -8,6 +8,7 @@
 #include "io/file.h"
 #include "log/frame.h"
 #include "log/segment_writer.h"
+#include "store/backup_manifest.h"
 #include "store/opening.h"
 #include "store/repair_files.h"
 #include "store/store_file.h"
@@ -36,20 +37,32 @@ std::span<const std::byte> AsSpan(const SegmentHeader& header) {
 absl::StatusOr<std::optional<BackupSource>> BackupSource::Open(
     const std::filesystem::path& directory, const StoreIdentity& identity) {
   if (directory.empty()) return std::optional<BackupSource>();
-  DAYBOOK_ASSIGN_OR_RETURN(const StoreHeader store, ReadStoreFile(directory));
-  if (IdentityOf(store) != identity) {
+  BackupSource source;
+  if (IsBackup(directory)) {
+    DAYBOOK_ASSIGN_OR_RETURN(const BackupManifest manifest, ReadManifest(directory));
+    source.store_ = manifest.header.store;
+    source.position_ = manifest.header.position;
+  } else {
+    DAYBOOK_ASSIGN_OR_RETURN(source.store_, ReadStoreFile(directory));
+  }
+  const StoreHeader& store = source.store_;
+  source.is_ancestor_ = IdentityOf(store) != identity;
+  if (source.is_ancestor_ && (store.store_id != identity.store_id || identity.inherited_upto == 0)) {
     return absl::FailedPreconditionError(absl::StrCat(
         directory.string(), " is a copy of another store, or of another history of it (",
         UuidText(store.store_id), ", ", UuidText(store.incarnation), "); give a copy of this one"));
   }
-  BackupSource source;
   source.directory_ = directory;
-  source.store_ = store;
+  source.identity_ = identity;
   return std::optional<BackupSource>(std::move(source));
 }
 
+std::uint64_t BackupSource::witnessed_position() const {
+  return is_ancestor_ ? std::min(position_, identity_.inherited_upto) : position_;
+}
+
 std::shared_ptr<const LogSegment> BackupSource::Segment(std::uint64_t first_position) const {
-  auto segment = LogSegment::Open(directory_, first_position, IdentityOf(store_));
+  auto segment = LogSegment::Open(directory_, first_position, identity_);
   return segment.ok() ? *std::move(segment) : nullptr;
 }
 
