@@ -157,8 +157,17 @@ absl::Status BackupRun::CheckHistory(const BackupSegment& segment) const {
   if (segment.last_frame_offset + sizeof frame <= log.bytes().size()) {
     std::memcpy(&frame, log.bytes().data() + segment.last_frame_offset, sizeof frame);
   }
-  if (frame.header_hash == segment.last_frame_hash) return absl::OkStatus();
-  if (frame.header_hash == 0 || HashOf(frame, log.header().salt) != frame.header_hash) {
+  const bool is_there = frame.header_hash == segment.last_frame_hash &&
+                        HashOf(frame, log.header().salt) == frame.header_hash;
+  if (is_there && &segment != &before_.segments.back()) return absl::OkStatus();
+  if (is_there) {
+    DAYBOOK_RETURN_IF_ERROR(log.LoadFrame(segment.last_frame_offset));
+    const auto body = log.bytes().subspan(segment.last_frame_offset + sizeof frame,
+                                          frame.length - sizeof frame);
+    if (Hash64(body) == frame.body_hash) return absl::OkStatus();
+  }
+  if (is_there || frame.header_hash == 0 ||
+      HashOf(frame, log.header().salt) != frame.header_hash) {
     return DataLossAt({log.name(), segment.last_frame_offset, Position(segment.first_position),
                        Position(segment.next_position - 1)},
                       absl::StrCat("the store has lost what the backup in ", backup_.string(),
