@@ -395,9 +395,8 @@ absl::StatusOr<CommandLine> ParseCommandLine(int argc, const char* const* argv) 
   app.add_flag("--json")->description("Speak JSON on a terminal too");
   app.require_subcommand(1);
   Finish chosen;
-  for (const auto add :
-       {AddImport, AddAppend, AddRead, AddTail, AddStreams, AddStats, AddVerify, AddRepair,
-        AddBackup, AddRestore}) {
+  for (const auto add : {AddImport, AddAppend, AddRead, AddTail, AddStreams, AddStats, AddVerify,
+                         AddRepair, AddBackup, AddRestore}) {
     add(app, chosen);
   }
   try {

@@ -203,9 +203,8 @@ TEST_CASE("a wrong command line says what is wrong and where help is", "[cli][fl
 
 TEST_CASE("every command has a help", "[cli][flags]") {
   CHECK_THAT(ParseAs<TextFlags>({"--help"}).text, testing::HasText("import"));
-  for (const char* command :
-       {"import", "append", "read", "tail", "streams", "stats", "verify", "repair",
-        "backup", "restore"}) {
+  for (const char* command : {"import", "append", "read", "tail", "streams", "stats", "verify",
+                              "repair", "backup", "restore"}) {
     CHECK_THAT(ParseAs<TextFlags>({command, "--help"}).text, testing::HasText("STORE"));
   }
   CHECK_THAT(ParseAs<TextFlags>({"--version"}).text, testing::HasText("daybook "));

@@ -100,7 +100,7 @@ absl::Status Sidecar::Parts::Cut() {
 }
 
 absl::StatusOr<std::unique_ptr<Sidecar>> Sidecar::Open(const std::filesystem::path& path,
-                                                         FileAccess access) {
+                                                       FileAccess access) {
   DAYBOOK_ASSIGN_OR_RETURN(const File file, File::OpenRead(path));
   DAYBOOK_ASSIGN_OR_RETURN(const std::uint64_t file_bytes, file.Size());
   auto parts = std::make_unique<Parts>();

@@ -29,8 +29,7 @@ absl::StatusOr<FileBytes> FileBytes::Open(const File& file, std::uint64_t bytes,
                                             ": the file ends early, at ", size, ", where ", bytes,
                                             " bytes are needed"));
   }
-  DAYBOOK_ASSIGN_OR_RETURN(result.memory_,
-                           Reservation::Reserve(static_cast<std::size_t>(bytes)));
+  DAYBOOK_ASSIGN_OR_RETURN(result.memory_, Reservation::Reserve(static_cast<std::size_t>(bytes)));
   result.bytes_ = {static_cast<const std::byte*>(result.memory_.data()),
                    static_cast<std::size_t>(bytes)};
   result.path_ = file.path();
@@ -40,8 +39,7 @@ absl::StatusOr<FileBytes> FileBytes::Open(const File& file, std::uint64_t bytes,
 
 absl::Status FileBytes::Load(std::uint64_t offset, std::uint64_t length) const {
   if (is_mapped_ || offset >= bytes_.size() || length == 0) return absl::OkStatus();
-  const std::uint64_t end =
-      offset + std::min<std::uint64_t>(length, bytes_.size() - offset);
+  const std::uint64_t end = offset + std::min<std::uint64_t>(length, bytes_.size() - offset);
   DAYBOOK_ASSIGN_OR_RETURN(const File file, File::OpenRead(path_));
   std::vector<std::byte> piece(std::min(kPieceBytes, end - offset));
   auto* const memory = static_cast<std::byte*>(memory_.data());
@@ -50,8 +48,7 @@ absl::Status FileBytes::Load(std::uint64_t offset, std::uint64_t length) const {
     DAYBOOK_RETURN_IF_ERROR(file.ReadAt(at, std::span(piece).first(n)));
     // A page that is only read stays the system's one page of zeros.
     for (std::uint64_t done = 0; done < n;) {
-      const std::uint64_t step =
-          std::min(n - done, kPageBytes - (at + done) % kPageBytes);
+      const std::uint64_t step = std::min(n - done, kPageBytes - (at + done) % kPageBytes);
       if (std::memcmp(memory + at + done, piece.data() + done, step) != 0) {
         std::memcpy(memory + at + done, piece.data() + done, step);
       }

@@ -121,7 +121,9 @@ TEST_CASE("what was read ahead is read again where it is not trusted") {
   REQUIRE_OK(bytes);
   ReadBuffer buffer;
   REQUIRE_OK(buffer.Read(*bytes, 0, 8));
-  std::fstream(file.path(), std::ios::binary | std::ios::in | std::ios::out).seekp(64).write("new!", 4);
+  std::fstream(file.path(), std::ios::binary | std::ios::in | std::ios::out)
+      .seekp(64)
+      .write("new!", 4);
   CHECK(Same({buffer.Read(*bytes, 64, 8).value(), 8}, std::span(file.bytes()).subspan(64, 8)));
   buffer.Distrust();
   CHECK(static_cast<char>(*buffer.Read(*bytes, 64, 8).value()) == 'n');

@@ -31,8 +31,8 @@ absl::StatusOr<const std::byte*> ReadBuffer::Read(const FileBytes& file, std::ui
   trusted_ = true;
   const std::uint64_t size = file.bytes().size();
   if (offset > size || length > size - offset) {
-    return absl::DataLossError(absl::StrCat("read: ", file.path().native(),
-                                            ": the file ends early, at ", size));
+    return absl::DataLossError(
+        absl::StrCat("read: ", file.path().native(), ": the file ends early, at ", size));
   }
   ahead_ = follows ? std::min(ahead_ * 2, kAheadMax) : kAheadMin;
   const std::uint64_t wanted = std::min(std::max(length, ahead_), size - offset);

@@ -11,7 +11,6 @@
 #include <atomic>
 #include <cerrno>
 #include <climits>
-#include <cerrno>
 #include <cstddef>
 #include <cstring>
 #include <span>

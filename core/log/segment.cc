@@ -95,8 +95,7 @@ absl::Status LogSegment::HeaderIn(std::span<const std::byte> bytes, std::uint64_
 }
 
 absl::Status LogSegment::EventIn(std::span<const std::byte> bytes, std::uint64_t at,
-                                 std::uint64_t offset, Position position,
-                                 EventView* event) const {
+                                 std::uint64_t offset, Position position, EventView* event) const {
   const RecordHeader* header = nullptr;
   DAYBOOK_RETURN_IF_ERROR(HeaderIn(bytes, at, offset, position, &header));
   const std::span<const std::byte> body =
@@ -134,7 +133,8 @@ absl::Status LogSegment::ReadRecord(std::uint64_t offset, Position position, Rea
 
 absl::Status LogSegment::ReadHeader(std::uint64_t offset, Position position,
                                     const RecordHeader** header, ReadBuffer* buffer) const {
-  if (is_mapped()) [[likely]] return HeaderIn(bytes(), offset, offset, position, header);
+  if (is_mapped()) [[likely]]
+    return HeaderIn(bytes(), offset, offset, position, header);
   const auto attempt = [&]() -> absl::Status {
     std::span<const std::byte> record;
     DAYBOOK_RETURN_IF_ERROR(ReadRecord(offset, position, buffer, &record));
@@ -148,7 +148,8 @@ absl::Status LogSegment::ReadHeader(std::uint64_t offset, Position position,
 
 absl::Status LogSegment::ReadEvent(std::uint64_t offset, Position position, EventView* event,
                                    ReadBuffer* buffer) const {
-  if (is_mapped()) [[likely]] return EventIn(bytes(), offset, offset, position, event);
+  if (is_mapped()) [[likely]]
+    return EventIn(bytes(), offset, offset, position, event);
   const auto attempt = [&]() -> absl::Status {
     std::span<const std::byte> record;
     DAYBOOK_RETURN_IF_ERROR(ReadRecord(offset, position, buffer, &record));

@@ -59,8 +59,8 @@ class LogSegment {
   [[nodiscard]] const std::string& name() const { return name_; }
 
   // For those who walk through bytes(), one at a time: has the frame that begins at `offset`, a
-  // part, or all from `offset` on loaded where the file is not mapped. An error says that the device did
-  // not give it; then zeros stand there.
+  // part, or all from `offset` on loaded where the file is not mapped. An error says that the
+  // device did not give it; then zeros stand there.
   absl::Status LoadFrame(std::uint64_t offset) const {
     return is_mapped() ? absl::OkStatus() : LoadUnmappedFrame(offset);
   }

@@ -136,9 +136,8 @@ absl::StatusOr<std::uint64_t> FindId(const ReadView& view, std::string_view stre
     index->FindId(hash, view.visible() - first + 1, &locals);
     for (const std::uint32_t local : locals) {
       EventView event;
-      DAYBOOK_RETURN_IF_ERROR(segments[i]->log()->ReadEvent(index->links()[local].offset(),
-                                                            Position(first + local), &event,
-                                                            &buffer));
+      DAYBOOK_RETURN_IF_ERROR(segments[i]->log()->ReadEvent(
+          index->links()[local].offset(), Position(first + local), &event, &buffer));
       if (event.id == id && event.stream == stream) return event.position.value();
     }
   }

@@ -173,7 +173,8 @@ void Cursor::Impl::Prefetch(const Candidate& candidate) const {
   if (candidate.offset8 == 0) return;
   const LogSegment* const log =
       candidate.segment == segment_ ? log_ : (*segments_)[candidate.segment]->log().get();
-  if (!log->is_mapped()) [[unlikely]] return;
+  if (!log->is_mapped()) [[unlikely]]
+    return;
   const std::byte* const record = log->bytes().data() + std::uint64_t{candidate.offset8} * 8;
   for (std::size_t line = 0; line < kPrefetchLines; ++line) {
     __builtin_prefetch(record + line * kPrefetchStride);
@@ -188,9 +189,8 @@ absl::Status Cursor::Impl::ReadCandidate(const Candidate& candidate) {
     segment_ = candidate.segment;
     log_ = (*segments_)[segment_]->log().get();
   }
-  DAYBOOK_RETURN_IF_ERROR(
-      log_->ReadEvent(std::uint64_t{candidate.offset8} * 8, Position(candidate.position), &event_,
-                      &buffer_));
+  DAYBOOK_RETURN_IF_ERROR(log_->ReadEvent(std::uint64_t{candidate.offset8} * 8,
+                                          Position(candidate.position), &event_, &buffer_));
   if (batch_.first_version != 0) {
     const std::uint64_t step = next_ - 1;
     const std::uint64_t version = direction_ == Direction::kForwards ? batch_.first_version + step

@@ -94,8 +94,7 @@ absl::Status ReadHeaderAt(const SegmentList& segments, std::uint64_t position,
   std::uint32_t segment = kNoSegment;
   DAYBOOK_RETURN_IF_ERROR(LinkAt(segments, position, &link, &segment));
   if (link.offset8 == 0) return LostAt(segments, segment, position, "the event is lost");
-  return segments[segment]->log()->ReadHeader(link.offset(), Position(position), header,
-                                              buffer);
+  return segments[segment]->log()->ReadHeader(link.offset(), Position(position), header, buffer);
 }
 
 absl::Status ReadEventAt(const SegmentList& segments, std::uint64_t position, EventView* event,
@@ -146,9 +145,8 @@ absl::StatusOr<std::uint64_t> SegmentHeads::LastBetween(std::string_view stream,
       const std::uint64_t position = (*segment)->first_position() + local;
       if (position <= after) continue;
       EventView event;
-      DAYBOOK_RETURN_IF_ERROR(
-          (*segment)->log()->ReadEvent(index->links()[local].offset(), Position(position), &event,
-                                       &buffer));
+      DAYBOOK_RETURN_IF_ERROR((*segment)->log()->ReadEvent(index->links()[local].offset(),
+                                                           Position(position), &event, &buffer));
       if (event.stream == stream) return position;
     }
   }

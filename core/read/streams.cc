@@ -106,9 +106,9 @@ absl::Status StreamLister::AddSegment(std::uint32_t number) {
     if (category && index->categories().At(local) != category->number) continue;
     if (local < followed.size() && followed[local]) continue;
     EventView event;
-    DAYBOOK_RETURN_IF_ERROR(segment.log()->ReadEvent(
-        index->links()[local].offset(), Position(segment.first_position() + local), &event,
-        &buffer_));
+    DAYBOOK_RETURN_IF_ERROR(segment.log()->ReadEvent(index->links()[local].offset(),
+                                                     Position(segment.first_position() + local),
+                                                     &event, &buffer_));
     if (!Wanted(event.stream)) continue;
     heads_.push_back(event);
     // The buffer goes on; the name is all that is wanted of what the views point to.

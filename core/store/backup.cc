@@ -52,7 +52,7 @@ class BackupRun {
   BackupManifest before_, now_;
   Logs logs_;
   std::uint64_t position_ = 0;  // durable: up to this one
-  std::optional<bool> lossy_;
+  bool lossy_ = false;          // damage was found, and all of it was given up before
   std::uint64_t done_ = 0, total_ = 0;
   BackupReport report_;
 };
@@ -162,12 +162,11 @@ absl::Status BackupRun::CheckHistory(const BackupSegment& segment) const {
   if (is_there && &segment != &before_.segments.back()) return absl::OkStatus();
   if (is_there) {
     DAYBOOK_RETURN_IF_ERROR(log.LoadFrame(segment.last_frame_offset));
-    const auto body = log.bytes().subspan(segment.last_frame_offset + sizeof frame,
-                                          frame.length - sizeof frame);
+    const auto body =
+        log.bytes().subspan(segment.last_frame_offset + sizeof frame, frame.length - sizeof frame);
     if (Hash64(body) == frame.body_hash) return absl::OkStatus();
   }
-  if (is_there || frame.header_hash == 0 ||
-      HashOf(frame, log.header().salt) != frame.header_hash) {
+  if (is_there || frame.header_hash == 0 || HashOf(frame, log.header().salt) != frame.header_hash) {
     return DataLossAt({log.name(), segment.last_frame_offset, Position(segment.first_position),
                        Position(segment.next_position - 1)},
                       absl::StrCat("the store has lost what the backup in ", backup_.string(),
@@ -183,9 +182,9 @@ absl::Status BackupRun::CheckLosses() {
                            CheckStore(store_, {.fast = true, .access = options_.access}));
   for (const DamagedRange& range : check.walk.damage) {
     if (FindAccepted(check.losses, range) != nullptr) continue;
-    return DataLossAt({range.file, range.named, Position(range.positions.first),
-                       Position(range.positions.last)},
-                      absl::StrCat(range.problem, "; the backup stays as it was"));
+    return DataLossAt(
+        {range.file, range.named, Position(range.positions.first), Position(range.positions.last)},
+        absl::StrCat(range.problem, "; the backup stays as it was"));
   }
   lossy_ = true;
   return absl::OkStatus();

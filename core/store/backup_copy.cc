@@ -19,10 +19,10 @@ constexpr std::uint64_t kPieceBytes = std::uint64_t{1} << 20;
 }  // namespace
 
 absl::Status SegmentCopy::Damaged(std::string_view what) const {
-  return DataLossAt({source_->name(), scanner_.offset(), Position(scanner_.next_position()),
-                     Position(goal_.successor != nullptr ? goal_.successor->first_position - 1
-                                                         : goal_.position)},
-                    what);
+  return DataLossAt(
+      {source_->name(), scanner_.offset(), Position(scanner_.next_position()),
+       Position(goal_.successor != nullptr ? goal_.successor->first_position - 1 : goal_.position)},
+      what);
 }
 
 // The file of the segment, as long as the manifest says: what a run left that was cut off goes.
@@ -79,8 +79,7 @@ absl::Status SegmentCopy::CheckJoint() {
       "); keep it, and make a new backup in another folder"));
 }
 
-absl::Status SegmentCopy::CopyFrames(
-    const std::function<void(std::uint64_t bytes)>& on_progress) {
+absl::Status SegmentCopy::CopyFrames(const std::function<void(std::uint64_t bytes)>& on_progress) {
   std::uint64_t verified = kSegmentHeaderBytes;
   std::uint64_t reported = 0;
   while (!IsDone()) {
@@ -92,7 +91,7 @@ absl::Status SegmentCopy::CopyFrames(
     }
     if (result != Result::kFrame) {
       if (goal_.lossy) return CopyAsItIs();
-      return Damaged(!loaded.ok()               ? ToStd(loaded.message())
+      return Damaged(!loaded.ok()             ? ToStd(loaded.message())
                      : result == Result::kBad ? scanner_.problem()
                                               : "the log ends before what was durable");
     }

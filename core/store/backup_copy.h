@@ -66,8 +66,8 @@ class SegmentCopy {
   FrameScanner scanner_;
   std::optional<File> target_;
   BackupSegment result_{};
-  Hasher64 hasher_;             // of all that the backup has or gets
-  std::uint64_t written_ = 0;   // bytes of the source that are in the file
+  Hasher64 hasher_;            // of all that the backup has or gets
+  std::uint64_t written_ = 0;  // bytes of the source that are in the file
   std::uint64_t copied_ = 0;
   std::uint64_t position_frame_hash_ = 0;
 };

@@ -74,16 +74,14 @@ absl::StatusOr<std::vector<std::byte>> ReadChecked(const fs::path& backup,
 
 }  // namespace
 
-absl::Status CopyToBackup(const fs::path& store, const fs::path& backup,
-                          BackupManifest* manifest) {
+absl::Status CopyToBackup(const fs::path& store, const fs::path& backup, BackupManifest* manifest) {
   std::vector<std::string> names;
   DAYBOOK_RETURN_IF_ERROR(ListBelow(store, "publish", &names));
   for (const std::string& name : names) {
     const auto bytes = ReadAll(store / name);
     if (absl::IsNotFound(bytes.status())) continue;  // removed meanwhile
     DAYBOOK_RETURN_IF_ERROR(bytes.status());
-    DAYBOOK_RETURN_IF_ERROR(
-        WriteBelow(backup, fs::path(manifest->FilesFolder()) / name, *bytes));
+    DAYBOOK_RETURN_IF_ERROR(WriteBelow(backup, fs::path(manifest->FilesFolder()) / name, *bytes));
     manifest->files.push_back({name, bytes->size(), Hash64(*bytes)});
     DAYBOOK_RETURN_IF_ERROR(ReadChecked(backup, *manifest, manifest->files.back()).status());
   }

@@ -114,9 +114,9 @@ absl::StatusOr<BackupManifest> DecodeManifest(std::span<const std::byte> bytes) 
   const BackupHeader& header = manifest.header;
   if (header.magic != kManifestMagic) return Damaged("it does not begin as a manifest does");
   if (header.format != kManifestFormat) {
-    return absl::FailedPreconditionError(
-        absl::StrCat("the backup has format ", header.format, ", this version knows ",
-                     kManifestFormat, "; use a newer Daybook"));
+    return absl::FailedPreconditionError(absl::StrCat("the backup has format ", header.format,
+                                                      ", this version knows ", kManifestFormat,
+                                                      "; use a newer Daybook"));
   }
   if (header.header_hash != HashOfHeader(header) || header.header_bytes != sizeof header) {
     return Damaged("the hash of its header is wrong");
@@ -156,9 +156,9 @@ absl::Status CheckBackupSegment(const std::filesystem::path& backup, const Backu
                                 bool all) {
   const std::string name = "log/" + SegmentFileName(segment.first_position);
   const auto damaged = [&](std::uint64_t offset, std::string_view what) {
-    return DataLossAt({name, offset, Position(segment.first_position),
-                       Position(segment.next_position - 1)},
-                      "the backup in " + backup.string() + " is damaged: " + std::string(what));
+    return DataLossAt(
+        {name, offset, Position(segment.first_position), Position(segment.next_position - 1)},
+        "the backup in " + backup.string() + " is damaged: " + std::string(what));
   };
   const absl::StatusOr<File> file = File::OpenRead(backup / name);
   if (absl::IsNotFound(file.status())) return damaged(0, "the file is missing");
@@ -173,8 +173,8 @@ absl::Status CheckBackupSegment(const std::filesystem::path& backup, const Backu
   if (segment.last_frame_offset != 0) {
     FrameHeader frame;
     if (segment.last_frame_offset + sizeof frame > segment.length) return damaged(0, "its length");
-    DAYBOOK_RETURN_IF_ERROR(file->ReadAt(segment.last_frame_offset,
-                                         std::as_writable_bytes(std::span(&frame, 1))));
+    DAYBOOK_RETURN_IF_ERROR(
+        file->ReadAt(segment.last_frame_offset, std::as_writable_bytes(std::span(&frame, 1))));
     if (frame.header_hash != segment.last_frame_hash ||
         HashOf(frame, header.salt) != frame.header_hash) {
       return damaged(segment.last_frame_offset, "its last frame is not what its manifest says");
@@ -184,7 +184,8 @@ absl::Status CheckBackupSegment(const std::filesystem::path& backup, const Backu
   Hasher64 hasher;
   std::vector<std::byte> piece(std::min(segment.length, kPieceBytes));
   for (std::uint64_t at = 0; at < segment.length;) {
-    const auto part = std::span(piece).first(std::min<std::uint64_t>(piece.size(), segment.length - at));
+    const auto part =
+        std::span(piece).first(std::min<std::uint64_t>(piece.size(), segment.length - at));
     DAYBOOK_RETURN_IF_ERROR(file->ReadAt(at, part));
     hasher.Update(part);
     at += part.size();

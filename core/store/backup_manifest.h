@@ -31,10 +31,11 @@ struct BackupHeader {
   std::uint64_t file_bytes;    // of the manifest
   std::uint64_t segments;
   std::uint64_t files;
-  std::uint64_t generation;           // how many runs came to their end; 0: none yet
-  std::uint64_t position;             // the last one in it
-  std::uint64_t position_frame_hash;  // header hash of the frame that holds it; 0 where there is none
-  std::int64_t written_at;            // ns, UTC
+  std::uint64_t generation;  // how many runs came to their end; 0: none yet
+  std::uint64_t position;    // the last one in it
+  std::uint64_t
+      position_frame_hash;  // header hash of the frame that holds it; 0 where there is none
+  std::int64_t written_at;  // ns, UTC
   std::array<std::uint8_t, 168> reserved;
   std::uint64_t body_hash;    // of all bytes behind this header, seed 0
   StoreHeader store;          // STORE, as it stands in the store

@@ -172,7 +172,8 @@ TEST_CASE("beside a writer that seals, each backup holds what was acknowledged b
   std::uint64_t position = 0;
   for (int run = 0; run < 40; ++run) {
     const std::uint64_t before = acknowledged;
-    const auto report = Backup(folder / "s", folder / "b", {.fast = run % 3 != 0, .access = access});
+    const auto report =
+        Backup(folder / "s", folder / "b", {.fast = run % 3 != 0, .access = access});
     REQUIRE_OK(report);
     REQUIRE(report->position.value() >= before);
     REQUIRE(report->position.value() % 3 == 0);  // no half commit

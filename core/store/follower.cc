@@ -67,7 +67,8 @@ std::uint64_t Follower::WakePosition() const {
 
 absl::Status Follower::OpenAll() {
   const StoreIdentity identity = IdentityOf(store_);
-  DAYBOOK_ASSIGN_OR_RETURN(const auto logs, OpenSegments(directory_, identity, true, &damage_, access_));
+  DAYBOOK_ASSIGN_OR_RETURN(const auto logs,
+                           OpenSegments(directory_, identity, true, &damage_, access_));
   if (logs.empty()) return damage_;
   if (!damage_.ok()) {
     damaged_.store(true, std::memory_order_release);
@@ -157,8 +158,8 @@ absl::Status Follower::Follow(std::uint64_t limit) {
 }
 
 absl::Status Follower::NextSegment() {
-  DAYBOOK_ASSIGN_OR_RETURN(const auto log,
-                           LogSegment::Open(directory_, next_position_, IdentityOf(store_), access_));
+  DAYBOOK_ASSIGN_OR_RETURN(
+      const auto log, LogSegment::Open(directory_, next_position_, IdentityOf(store_), access_));
   DAYBOOK_ASSIGN_OR_RETURN(std::shared_ptr<ActiveIndex> index,
                            MakeActiveIndex(log->first_position(), log->header().segment_bytes));
   catch_up_ = std::make_unique<CatchUp>(log, index.get(), INT64_MIN);
@@ -174,9 +175,9 @@ void Follower::UseSidecars() {
     const auto at = std::find(list->begin(), list->end(), segment);
     if (at == list->end() || at + 1 == list->end()) return false;
     std::string why;
-    const auto sidecar = OpenSidecar(
-        directory_, KeyFor(IdentityOf(store_), *segment->log(), *(*(at + 1))->log()), &why,
-        access_);
+    const auto sidecar =
+        OpenSidecar(directory_, KeyFor(IdentityOf(store_), *segment->log(), *(*(at + 1))->log()),
+                    &why, access_);
     if (sidecar == nullptr || !sidecar->VerifyAll().ok()) return false;
     segment->ReplaceIndex(sidecar);
     return true;

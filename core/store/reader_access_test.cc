@@ -18,9 +18,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
-const ReaderOptions kUnmapped{.access = FileAccess::kRead,
-                                  .accept_network_file_system = true,
-                                  .on_notice = {}};
+const ReaderOptions kUnmapped{
+    .access = FileAccess::kRead, .accept_network_file_system = true, .on_notice = {}};
 
 void DeleteDerived(const fs::path& store) {
   fs::remove_all(store / "index");
@@ -135,8 +134,7 @@ TEST_CASE("with mappings the same is the signal that the documentation warns of"
     signal(SIGBUS, SIG_DFL);  // the test's own handler would print
     const auto read = Reader::Open(store.path(), {});
     store.Truncate(store.segments()[1], kSegmentHeaderBytes);
-    const std::uint64_t first =
-        FirstPositionOf(fs::path(store.segments()[1]).filename().string());
+    const std::uint64_t first = FirstPositionOf(fs::path(store.segments()[1]).filename().string());
     static_cast<void>((*read)->EventAt(Position(first + 3)));
     _exit(0);
   }

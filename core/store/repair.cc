@@ -99,8 +99,8 @@ absl::Status Repairer::Lock() {
 
 absl::Status Repairer::CheckAgain() {
   // What a backup has was durable: where the log ends before that, it has lost something.
-  DAYBOOK_ASSIGN_OR_RETURN(
-      check_, CheckStore(directory_, {}, backup_ ? backup_->witnessed_position() : 0));
+  DAYBOOK_ASSIGN_OR_RETURN(check_,
+                           CheckStore(directory_, {}, backup_ ? backup_->witnessed_position() : 0));
   return absl::OkStatus();
 }
 

@@ -47,7 +47,8 @@ absl::StatusOr<std::optional<BackupSource>> BackupSource::Open(
   }
   const StoreHeader& store = source.store_;
   source.is_ancestor_ = IdentityOf(store) != identity;
-  if (source.is_ancestor_ && (store.store_id != identity.store_id || identity.inherited_upto == 0)) {
+  if (source.is_ancestor_ &&
+      (store.store_id != identity.store_id || identity.inherited_upto == 0)) {
     return absl::FailedPreconditionError(absl::StrCat(
         directory.string(), " is a copy of another store, or of another history of it (",
         UuidText(store.store_id), ", ", UuidText(store.incarnation), "); give a copy of this one"));
@@ -205,8 +206,7 @@ absl::StatusOr<bool> LogRepair::MendHeader(const DamagedRange& range) {
   const auto is_ours = [&](const SegmentHeader& header) {
     bool newer = false;
     return CheckSegmentHeader(header, &newer) == nullptr &&
-           header.first_position == file.first_position &&
-           check_.picture.identity.Owns(header);
+           header.first_position == file.first_position && check_.picture.identity.Owns(header);
   };
   if (backup_) {
     const auto copy = backup_->Segment(file.first_position);

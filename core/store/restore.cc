@@ -115,10 +115,10 @@ absl::Status RestoreRun::CopySegment(const BackupSegment& segment, bool is_last)
     Progress(part.size());
   }
   if (hasher.Digest() != segment.content_hash) {
-    return DataLossAt({name, 0, Position(segment.first_position),
-                       Position(segment.next_position - 1)},
-                      absl::StrCat("the backup in ", backup_.string(),
-                                   " is damaged: its bytes are not what was copied"));
+    return DataLossAt(
+        {name, 0, Position(segment.first_position), Position(segment.next_position - 1)},
+        absl::StrCat("the backup in ", backup_.string(),
+                     " is damaged: its bytes are not what was copied"));
   }
   if (is_last) DAYBOOK_RETURN_IF_ERROR(Seal(segment, header, &to));
   // Nothing is ever written to the rest: a hole will do.
@@ -138,9 +138,8 @@ absl::Status RestoreRun::CheckResult() const {
                            CheckStore(store_, options, manifest_.header.position, kRestoring));
   for (const Finding& finding : check.Findings()) {
     if (finding.kind == "lost") continue;  // given up in the original
-    return DataLossAt(
-        {finding.file, finding.offset, finding.first_position, finding.last_position},
-        "what was restored does not verify: " + finding.hint);
+    return DataLossAt({finding.file, finding.offset, finding.first_position, finding.last_position},
+                      "what was restored does not verify: " + finding.hint);
   }
   if (check.walk.next_position != manifest_.header.position + 1) {
     return absl::DataLossError(absl::StrCat("what was restored ends at position ",
@@ -160,8 +159,8 @@ absl::StatusOr<BackupReport> RestoreRun::Run() {
   DAYBOOK_RETURN_IF_ERROR(CheckTarget(store_));
   total_ = 2 * manifest_.log_bytes();  // copied, and read again
   MakeHeader();
-  DAYBOOK_RETURN_IF_ERROR(Directory::WriteFileAtomically(
-      store_ / kRestoring, std::as_bytes(std::span(&header_, 1))));
+  DAYBOOK_RETURN_IF_ERROR(
+      Directory::WriteFileAtomically(store_ / kRestoring, std::as_bytes(std::span(&header_, 1))));
   DAYBOOK_RETURN_IF_ERROR(Directory::Create(store_ / "log"));
   for (const BackupSegment& segment : manifest_.segments) {
     DAYBOOK_RETURN_IF_ERROR(CopySegment(segment, &segment == &manifest_.segments.back()));

@@ -42,9 +42,9 @@ absl::Status CheckStoreHeader(const StoreHeader& header, const std::string& wher
   if (header.header_hash != HashOf(header)) return damaged("its hash is wrong");
   if (header.format_major != kFormatMajor ||
       (header.incompatible_flags & ~kKnownStoreIncompatibleFlags) != 0) {
-    return absl::FailedPreconditionError(
-        absl::StrCat(where, " has the newer format ", header.format_major, ".", header.format_minor,
-                     "; use a newer Daybook"));
+    return absl::FailedPreconditionError(absl::StrCat(where, " has the newer format ",
+                                                      header.format_major, ".", header.format_minor,
+                                                      "; use a newer Daybook"));
   }
   return absl::OkStatus();
 }

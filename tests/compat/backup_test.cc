@@ -1,12 +1,13 @@
 // Backups written by every version of their format are checked, gone on with and restored for ever.
 
+#include "daybook/backup.h"
+
 #include <filesystem>
 #include <fstream>
 #include <span>
 #include <sstream>
 
 #include "compat/describe.h"
-#include "daybook/backup.h"
 #include "daybook/store.h"
 #include "store/backup_manifest.h"
 #include "tests/catch.h"

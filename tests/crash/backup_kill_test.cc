@@ -120,11 +120,10 @@ TEST_CASE("a backup that is killed stays what it was, and the next run goes on",
       writer.emplace(store, random() % 1000 * 28 + (kill % 20 == 0 ? 2 : 4));
       while (!fs::exists(store / "STORE")) usleep(1000);
     }
-    const BackupOptions options{
-        .fast = random() % 2 == 0,
-        .access = random() % 4 == 0 ? FileAccess::kRead : FileAccess::kMap,
-        .on_progress = {},
-        .on_notice = {}};
+    const BackupOptions options{.fast = random() % 2 == 0,
+                                .access = random() % 4 == 0 ? FileAccess::kRead : FileAccess::kMap,
+                                .on_progress = {},
+                                .on_notice = {}};
     const auto after = std::chrono::microseconds(random() % bound);
     writer->GoOn();
     const bool came_to_its_end = RunAndKill(after, [&] {

@@ -185,7 +185,7 @@ struct RepairOptions {
   bool accept_loss =
       false;  // gives up what cannot be restored: reads over it say kDataLoss for ever
   std::filesystem::path
-      from_backup;  // a copy of the store to take damaged bytes from; empty is none
+      from_backup;  // a backup, or a copy of the store, to take damaged bytes from; empty is none
   NoticeHandler on_notice;
 };
 
