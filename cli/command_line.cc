@@ -29,6 +29,11 @@ void AddStore(CLI::App& command, std::string& store) {
   command.add_option("STORE", store, "The folder of the store")->required();
 }
 
+void AddNoMmap(CLI::App& command, bool& no_mmap) {
+  command.add_flag("--no-mmap", no_mmap,
+                   "Read files instead of mapping them: a failing device is an error, no signal");
+}
+
 // The raw text of a flag: CLI11's own conversions would take {} and [] for containers.
 CLI::Option* AddFlag(CLI::App& command, const char* name, FlagText& text, const char* type,
                      const char* help) {
@@ -251,6 +256,7 @@ void AddRead(CLI::App& app, Finish& chosen) {
   CLI::App& command = *AddCommand(app, "read", "Print events, in order of position", chosen,
                                   [texts] { return texts->Finish(); });
   AddStore(command, texts->flags.store);
+  AddNoMmap(command, texts->flags.no_mmap);
   AddFlag(command, "STREAM", texts->stream, "", "Events of this stream; of all, if not given");
   CLI::Option* position =
       AddFlag(command, "--position", texts->position, "N", "The event at this position");
@@ -286,6 +292,7 @@ void AddTail(CLI::App& app, Finish& chosen) {
   };
   CLI::App& command = *AddCommand(app, "tail", "Print events as they come", chosen, finish);
   AddStore(command, texts->flags.store);
+  AddNoMmap(command, texts->flags.no_mmap);
   AddFlag(command, "STREAM", texts->stream, "", "Events of this stream; of all, if not given");
   AddFlag(command, "--from", texts->from, "P",
           "From this position on; if not given, what comes from now on");
@@ -311,6 +318,7 @@ void AddStreams(CLI::App& app, Finish& chosen) {
   CLI::App& command =
       *AddCommand(app, "streams", "List the streams and their heads, by name", chosen, finish);
   AddStore(command, texts->flags.store);
+  AddNoMmap(command, texts->flags.no_mmap);
   AddFlag(command, "--category", texts->category, "C",
           "Streams whose name up to the first - is this");
   AddFlag(command, "--prefix", texts->prefix, "TEXT", "Streams whose name begins so");
@@ -322,13 +330,15 @@ void AddStats(CLI::App& app, Finish& chosen) {
   CLI::App& command = *AddCommand(app, "stats", "Print what the store holds, and its sizes", chosen,
                                   [flags] { return *flags; });
   AddStore(command, flags->store);
+  AddNoMmap(command, flags->no_mmap);
 }
 
 void AddVerify(CLI::App& app, Finish& chosen) {
   const auto flags = std::make_shared<VerifyFlags>();
   CLI::App& command = *AddCommand(app, "verify", "Check every frame, link, sidecar and index entry",
                                   chosen, [flags] { return *flags; });
-  AddStore(command, flags->store);
+  command.add_option("STORE", flags->store, "The folder of the store, or of a backup")->required();
+  AddNoMmap(command, flags->no_mmap);
   command.add_flag("--fast", flags->fast, "Frames only");
   command.add_flag("--snapshots", flags->snapshots, "Snapshots too");
   command.add_flag("--projections", flags->projections, "Projections too");
@@ -342,10 +352,31 @@ void AddRepair(CLI::App& app, Finish& chosen) {
   AddStore(command, flags->store);
   command
       .add_option("--from-backup", flags->from_backup,
-                  "Take damaged bytes from this copy of the store")
+                  "Take damaged bytes from this backup, or copy of the store")
       ->type_name("DIR");
   command.add_flag("--accept-loss", flags->accept_loss, "Give up what cannot be restored");
   command.add_flag("--dry-run", flags->dry_run, "Say what would be done, and change nothing");
+}
+
+void AddBackup(CLI::App& app, Finish& chosen) {
+  const auto flags = std::make_shared<BackupFlags>();
+  CLI::App& command = *AddCommand(app, "backup", "Bring a backup up to date, while the store runs",
+                                  chosen, [flags] { return *flags; });
+  AddStore(command, flags->store);
+  command.add_option("DIR", flags->backup, "The folder of the backup; made where it is missing")
+      ->required();
+  command.add_flag("--fast", flags->fast,
+                   "Of what is there already check only what the new part stands on");
+  AddNoMmap(command, flags->no_mmap);
+}
+
+void AddRestore(CLI::App& app, Finish& chosen) {
+  const auto flags = std::make_shared<RestoreFlags>();
+  CLI::App& command = *AddCommand(app, "restore", "Make a store of a backup, in a new folder",
+                                  chosen, [flags] { return *flags; });
+  command.add_option("DIR", flags->backup, "The folder of the backup")->required();
+  command.add_option("STORE", flags->store, "The folder of the new store: missing, or empty")
+      ->required();
 }
 
 std::string HelpOf(const CLI::App& app) {
@@ -364,8 +395,8 @@ absl::StatusOr<CommandLine> ParseCommandLine(int argc, const char* const* argv) 
   app.add_flag("--json")->description("Speak JSON on a terminal too");
   app.require_subcommand(1);
   Finish chosen;
-  for (const auto add :
-       {AddImport, AddAppend, AddRead, AddTail, AddStreams, AddStats, AddVerify, AddRepair}) {
+  for (const auto add : {AddImport, AddAppend, AddRead, AddTail, AddStreams, AddStats, AddVerify,
+                         AddRepair, AddBackup, AddRestore}) {
     add(app, chosen);
   }
   try {

@@ -8,6 +8,7 @@
 
 #include "absl/status/statusor.h"
 #include "cli/append.h"
+#include "cli/backup.h"
 #include "cli/health.h"
 #include "cli/import.h"
 #include "cli/inspect.h"
@@ -20,8 +21,9 @@ struct TextFlags {
   std::string text;
 };
 
-using CommandLine = std::variant<TextFlags, ImportFlags, AppendFlags, ReadFlags, TailFlags,
-                                 StreamsFlags, StatsFlags, VerifyFlags, RepairFlags>;
+using CommandLine =
+    std::variant<TextFlags, ImportFlags, AppendFlags, ReadFlags, TailFlags, StreamsFlags,
+                 StatsFlags, VerifyFlags, RepairFlags, BackupFlags, RestoreFlags>;
 
 // kInvalidArgument says what is wrong and names the help that tells how it is right.
 absl::StatusOr<CommandLine> ParseCommandLine(int argc, const char* const* argv);

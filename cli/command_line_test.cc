@@ -162,6 +162,23 @@ TEST_CASE("tail, streams, stats, verify and repair take theirs", "[cli][flags]")
   CHECK(repair.dry_run);
 }
 
+TEST_CASE("backup and restore take their folders, and readers --no-mmap", "[cli][flags]") {
+  const auto backup = ParseAs<BackupFlags>({"backup", "s", "b", "--fast", "--no-mmap"});
+  CHECK(backup.store == "s");
+  CHECK(backup.backup == "b");
+  CHECK(backup.fast);
+  CHECK(backup.no_mmap);
+  const auto restore = ParseAs<RestoreFlags>({"restore", "b", "s"});
+  CHECK(restore.backup == "b");
+  CHECK(restore.store == "s");
+  CHECK(ParseAs<ReadFlags>({"read", "s", "--no-mmap"}).no_mmap);
+  CHECK(ParseAs<TailFlags>({"tail", "s", "--no-mmap"}).no_mmap);
+  CHECK(ParseAs<StreamsFlags>({"streams", "s", "--no-mmap"}).no_mmap);
+  CHECK(ParseAs<StatsFlags>({"stats", "s", "--no-mmap"}).no_mmap);
+  CHECK(ParseAs<VerifyFlags>({"verify", "s", "--no-mmap"}).no_mmap);
+  CHECK_FALSE(ParseAs<ReadFlags>({"read", "s"}).no_mmap);
+}
+
 TEST_CASE("a wrong command line says what is wrong and where help is", "[cli][flags]") {
   using testing::HasText;
   CHECK_THAT(ErrorOf({}), HasText("--help"));
@@ -186,8 +203,8 @@ TEST_CASE("a wrong command line says what is wrong and where help is", "[cli][fl
 
 TEST_CASE("every command has a help", "[cli][flags]") {
   CHECK_THAT(ParseAs<TextFlags>({"--help"}).text, testing::HasText("import"));
-  for (const char* command :
-       {"import", "append", "read", "tail", "streams", "stats", "verify", "repair"}) {
+  for (const char* command : {"import", "append", "read", "tail", "streams", "stats", "verify",
+                              "repair", "backup", "restore"}) {
     CHECK_THAT(ParseAs<TextFlags>({command, "--help"}).text, testing::HasText("STORE"));
   }
   CHECK_THAT(ParseAs<TextFlags>({"--version"}).text, testing::HasText("daybook "));

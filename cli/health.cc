@@ -66,6 +66,7 @@ absl::Status RunVerify(const VerifyFlags& flags, Console& console) {
   Progress progress(console, "verifying", "");
   VerifyOptions options;
   options.fast = flags.fast;
+  options.access = flags.no_mmap ? FileAccess::kRead : FileAccess::kMap;
   options.on_progress = [&progress](std::uint64_t done, std::uint64_t total) {
     progress.Update(done, total, 0);
   };

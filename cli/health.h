@@ -12,6 +12,7 @@ namespace daybook::cli {
 
 struct VerifyFlags {
   std::string store;
+  bool no_mmap = false;
   bool fast = false;
   bool snapshots = false;
   bool projections = false;

@@ -66,7 +66,8 @@ nlohmann::ordered_json ToJson(const StoreStats& stats) {
 }  // namespace
 
 absl::Status RunStreams(const StreamsFlags& flags, Console& console) {
-  const absl::StatusOr<std::unique_ptr<Reader>> reader = OpenForRead(flags.store, console);
+  const absl::StatusOr<std::unique_ptr<Reader>> reader =
+      OpenForRead(flags.store, flags.no_mmap, console);
   if (!reader.ok()) return reader.status();
   const absl::StatusOr<std::vector<StreamInfo>> streams = (*reader)->Streams(flags.options);
   if (!streams.ok()) return streams.status();
@@ -80,7 +81,8 @@ absl::Status RunStreams(const StreamsFlags& flags, Console& console) {
 }
 
 absl::Status RunStats(const StatsFlags& flags, Console& console) {
-  const absl::StatusOr<std::unique_ptr<Reader>> reader = OpenForRead(flags.store, console);
+  const absl::StatusOr<std::unique_ptr<Reader>> reader =
+      OpenForRead(flags.store, flags.no_mmap, console);
   if (!reader.ok()) return reader.status();
   const absl::StatusOr<StoreStats> stats = (*reader)->Stats();
   if (!stats.ok()) return stats.status();

@@ -13,6 +13,7 @@ namespace daybook::cli {
 
 struct StreamsFlags {
   std::string store;
+  bool no_mmap = false;
   StreamsOptions options;
 };
 
@@ -20,6 +21,7 @@ absl::Status RunStreams(const StreamsFlags& flags, Console& console);
 
 struct StatsFlags {
   std::string store;
+  bool no_mmap = false;
 };
 
 absl::Status RunStats(const StatsFlags& flags, Console& console);

@@ -25,6 +25,8 @@ absl::Status Run(const StreamsFlags& flags, Console& console) { return RunStream
 absl::Status Run(const StatsFlags& flags, Console& console) { return RunStats(flags, console); }
 absl::Status Run(const VerifyFlags& flags, Console& console) { return RunVerify(flags, console); }
 absl::Status Run(const RepairFlags& flags, Console& console) { return RunRepair(flags, console); }
+absl::Status Run(const BackupFlags& flags, Console& console) { return RunBackup(flags, console); }
+absl::Status Run(const RestoreFlags& flags, Console& console) { return RunRestore(flags, console); }
 
 // Also where the command line cannot be read: then --json may stand anywhere in it.
 OutputMode ModeOf(int argc, const char* const* argv) {

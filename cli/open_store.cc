@@ -24,8 +24,10 @@ absl::StatusOr<std::unique_ptr<Store>> OpenForAppend(const std::string& path, bo
   return store;
 }
 
-absl::StatusOr<std::unique_ptr<Reader>> OpenForRead(const std::string& path, Console& console) {
+absl::StatusOr<std::unique_ptr<Reader>> OpenForRead(const std::string& path, bool no_mmap,
+                                                    Console& console) {
   ReaderOptions options;
+  options.access = no_mmap ? FileAccess::kRead : FileAccess::kMap;
   options.on_notice = console.notice_handler();
   return Reader::Open(path, options);
 }

@@ -17,8 +17,9 @@ namespace daybook::cli {
 absl::StatusOr<std::unique_ptr<Store>> OpenForAppend(const std::string& path, bool create,
                                                      Durability durability, Console& console);
 
-// Opens `path` for reading.
-absl::StatusOr<std::unique_ptr<Reader>> OpenForRead(const std::string& path, Console& console);
+// Opens `path` for reading; with `no_mmap` its files are read and never mapped.
+absl::StatusOr<std::unique_ptr<Reader>> OpenForRead(const std::string& path, bool no_mmap,
+                                                    Console& console);
 
 // What stands in the way of reading beyond the visible events, if anything does: kDataLoss, or
 // kFailedPrecondition (a newer format). A reader opens up to it; an answer that ends there is not

@@ -50,10 +50,13 @@ absl::Status CheckFrom(const Reader& reader, const ReadOptions& options) {
 }  // namespace
 
 absl::Status RunRead(const ReadFlags& flags, Console& console) {
-  const absl::StatusOr<std::unique_ptr<Reader>> reader = OpenForRead(flags.store, console);
+  const absl::StatusOr<std::unique_ptr<Reader>> reader =
+      OpenForRead(flags.store, flags.no_mmap, console);
   if (!reader.ok()) return reader.status();
   DAYBOOK_CLI_RETURN_IF_ERROR(CheckFrom(**reader, flags.options));
-  absl::StatusOr<Cursor> cursor = (*reader)->Read(flags.options);
+  ReadOptions options = flags.options;
+  options.views = Views::kUntilNext;  // each is printed at once
+  absl::StatusOr<Cursor> cursor = (*reader)->Read(options);
   if (!cursor.ok()) return cursor.status();
   EventPrinter printer(console.mode());
   std::uint64_t printed = 0;
@@ -61,7 +64,8 @@ absl::Status RunRead(const ReadFlags& flags, Console& console) {
 }
 
 absl::Status RunTail(const TailFlags& flags, Console& console) {
-  const absl::StatusOr<std::unique_ptr<Reader>> reader = OpenForRead(flags.store, console);
+  const absl::StatusOr<std::unique_ptr<Reader>> reader =
+      OpenForRead(flags.store, flags.no_mmap, console);
   if (!reader.ok()) return reader.status();
   EventPrinter printer(console.mode());
   Output& out = console.out();
@@ -75,6 +79,7 @@ absl::Status RunTail(const TailFlags& flags, Console& console) {
     if (!visible.ok()) return visible.status();
     const Position last = std::min(*visible, until);
     ReadOptions options = flags.options;
+    options.views = Views::kUntilNext;
     options.from_position = next;
     options.to_position = last;
     options.limit = flags.limit - printed;

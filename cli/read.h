@@ -15,6 +15,7 @@ namespace daybook::cli {
 
 struct ReadFlags {
   std::string store;
+  bool no_mmap = false;
   ReadOptions options;
 };
 
@@ -22,6 +23,7 @@ absl::Status RunRead(const ReadFlags& flags, Console& console);
 
 struct TailFlags {
   std::string store;
+  bool no_mmap = false;
   ReadOptions options;            // filters only
   std::optional<Position> from;   // the first position; what comes from now on, if not given
   std::optional<Position> until;  // ends when this position was seen

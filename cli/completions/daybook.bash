@@ -5,7 +5,7 @@ _daybook() {
   local command="" word
   for word in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
     case $word in
-      import | append | read | tail | streams | stats | verify | repair)
+      import | append | read | tail | streams | stats | verify | repair | backup | restore)
         command=$word
         break
         ;;
@@ -14,7 +14,7 @@ _daybook() {
   local filters="--category --type --tag --id --recorded-from --effective-from --limit --from"
   local flags="--help --json"
   case $command in
-    "") flags="import append read tail streams stats verify repair --help --version --json" ;;
+    "") flags="import append read tail streams stats verify repair backup restore --help --version --json" ;;
     import)
       flags+=" --source --batch --durability --on-error --format --no-create --stream-field"
       flags+=" --type-field --time-field --data-field --data-base64-field --content-type-field"
@@ -25,12 +25,14 @@ _daybook() {
       flags+=" --no-create"
       ;;
     read)
-      flags+=" $filters --to --position --backwards --as-of-version --as-of-position"
+      flags+=" $filters --no-mmap --to --position --backwards --as-of-version --as-of-position"
       flags+=" --as-of-recorded --as-of-effective"
       ;;
-    tail) flags+=" $filters --until" ;;
-    streams) flags+=" --category --prefix --as-of-position --as-of-recorded" ;;
-    verify) flags+=" --fast --snapshots --projections" ;;
+    tail) flags+=" $filters --no-mmap --until" ;;
+    streams) flags+=" --no-mmap --category --prefix --as-of-position --as-of-recorded" ;;
+    stats) flags+=" --no-mmap" ;;
+    backup) flags+=" --fast --no-mmap" ;;
+    verify) flags+=" --no-mmap --fast --snapshots --projections" ;;
     repair) flags+=" --from-backup --accept-loss --dry-run" ;;
   esac
   case $previous in

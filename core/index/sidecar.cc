@@ -99,7 +99,8 @@ absl::Status Sidecar::Parts::Cut() {
   return CutExactly(S::kTimeSamples, SidecarTimeSamples(header.events), &time_samples);
 }
 
-absl::StatusOr<std::unique_ptr<Sidecar>> Sidecar::Open(const std::filesystem::path& path) {
+absl::StatusOr<std::unique_ptr<Sidecar>> Sidecar::Open(const std::filesystem::path& path,
+                                                       FileAccess access) {
   DAYBOOK_ASSIGN_OR_RETURN(const File file, File::OpenRead(path));
   DAYBOOK_ASSIGN_OR_RETURN(const std::uint64_t file_bytes, file.Size());
   auto parts = std::make_unique<Parts>();
@@ -110,7 +111,11 @@ absl::StatusOr<std::unique_ptr<Sidecar>> Sidecar::Open(const std::filesystem::pa
   DAYBOOK_RETURN_IF_ERROR(file.ReadAt(0, std::as_writable_bytes(std::span(&parts->header, 1))));
   const SidecarHeader& header = parts->header;
   DAYBOOK_RETURN_IF_ERROR(parts->CheckHeader(file_bytes));
-  DAYBOOK_ASSIGN_OR_RETURN(parts->map, MappedFile::MapRead(file, file_bytes));
+  DAYBOOK_ASSIGN_OR_RETURN(parts->map, FileBytes::Open(file, file_bytes, access));
+  for (const SidecarSection terms : {SidecarSection::kTypeTerms, SidecarSection::kCategoryTerms}) {
+    // The counts by which the sections are cut.
+    DAYBOOK_RETURN_IF_ERROR(parts->map.Load(parts->Entry(terms).offset, sizeof(std::uint64_t)));
+  }
   DAYBOOK_RETURN_IF_ERROR(parts->Cut());
   parts->key = {.store_id = header.store_id,
                 .incarnation = header.incarnation,

@@ -11,6 +11,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "daybook/options.h"
 #include "index/active_index.h"
 #include "index/segment_index.h"
 
@@ -36,7 +37,9 @@ class Sidecar : public SegmentIndex {
   // Maps a sidecar and verifies its header. kNotFound; kDataLoss where the header is damaged;
   // kFailedPrecondition where it is of another format number. Its sections are not verified yet:
   // see VerifyAll.
-  static absl::StatusOr<std::unique_ptr<Sidecar>> Open(const std::filesystem::path& path);
+  // With FileAccess::kRead the sections are read by VerifyAll, and held in memory from then on.
+  static absl::StatusOr<std::unique_ptr<Sidecar>> Open(const std::filesystem::path& path,
+                                                       FileAccess access = FileAccess::kMap);
 
   [[nodiscard]] const SidecarKey& key() const;
   // Verifies every section's hash, the bounds of every offset in it, and that what must be sorted

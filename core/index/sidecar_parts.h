@@ -13,7 +13,7 @@
 #include "index/bloom.h"
 #include "index/sidecar.h"
 #include "index/sidecar_format.h"
-#include "io/mapped_file.h"
+#include "io/file_bytes.h"
 
 namespace daybook {
 
@@ -29,7 +29,7 @@ struct SidecarColumn {
 };
 
 struct Sidecar::Parts {
-  MappedFile map;
+  FileBytes map;
   std::string name;  // "log/00000000000000000001.idx"
   SidecarHeader header{};
   SidecarKey key;

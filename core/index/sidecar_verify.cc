@@ -135,6 +135,7 @@ absl::Status Sidecar::Parts::VerifyTimeSamples() const {
 absl::Status Sidecar::VerifyAll() const {
   using S = SidecarSection;
   const Parts& p = *parts_;
+  DAYBOOK_RETURN_IF_ERROR(p.map.Load(0, p.map.bytes().size()));
   p.map.AdviseWillNeed(0, p.map.bytes().size());
   for (std::size_t i = 0; i < kSidecarSections; ++i) {
     const auto section = static_cast<SidecarSection>(i);

@@ -216,6 +216,10 @@ absl::Status File::ZeroFill(std::uint64_t offset, std::uint64_t bytes,
   return status;
 }
 
+void File::DropCached() const {
+  posix_fadvise(fd_, 0, 0, POSIX_FADV_DONTNEED);  // where it is refused the read is from memory
+}
+
 absl::StatusOr<bool> File::TryLockExclusive() {
   if (Uninterrupted([&] { return system::Flock(fd_, LOCK_EX | LOCK_NB); }) == 0) return true;
   if (errno == EWOULDBLOCK) return false;

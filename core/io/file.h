@@ -60,6 +60,9 @@ class File {
   // asked before each MiB; kCancelled where it says no.
   absl::Status ZeroFill(std::uint64_t offset, std::uint64_t bytes,
                         const std::function<bool()>& keep_going = nullptr);
+  // Asks the system to forget what it has of the file in memory, so that the next read comes from
+  // the device. Only what was synced goes. A hint.
+  void DropCached() const;
   // Takes the lock (flock) that goes with the open file, without waiting; false where another has
   // it. It is held until this File, and every copy of its descriptor that a fork made, is closed.
   absl::StatusOr<bool> TryLockExclusive();

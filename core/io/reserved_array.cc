@@ -22,6 +22,10 @@ absl::StatusOr<Reservation> Reservation::Reserve(std::size_t bytes) {
   return Reservation(data, bytes);
 }
 
+void Reservation::Clear() const {
+  if (data_ != nullptr) madvise(data_, bytes_, MADV_DONTNEED);
+}
+
 Reservation::Reservation(Reservation&& other) noexcept
     : data_(std::exchange(other.data_, nullptr)), bytes_(std::exchange(other.bytes_, 0)) {}
 

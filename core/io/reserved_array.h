@@ -25,6 +25,8 @@ class Reservation {
   ~Reservation();
 
   [[nodiscard]] void* data() const { return data_; }
+  // Gives the pages back: all is zero again.
+  void Clear() const;
 
  private:
   Reservation(void* data, std::size_t bytes) : data_(data), bytes_(bytes) {}

@@ -11,6 +11,7 @@
 #include <atomic>
 #include <cerrno>
 #include <climits>
+#include <cstddef>
 #include <cstring>
 #include <span>
 #include <type_traits>
@@ -153,17 +154,23 @@ void WakeWriter::Publish(Position position) {
 
 void WakeWriter::Wake() { Futex(&PageAt(page_)->futex_word, FUTEX_WAKE, INT_MAX, nullptr); }
 
-absl::StatusOr<WakeReader> WakeReader::Open(const std::filesystem::path& path) {
-  DAYBOOK_ASSIGN_OR_RETURN(const File file, File::OpenRead(path));
+absl::StatusOr<WakeReader> WakeReader::Open(const std::filesystem::path& path, FileAccess access) {
+  DAYBOOK_ASSIGN_OR_RETURN(File file, File::OpenRead(path));
   DAYBOOK_ASSIGN_OR_RETURN(MappedFile page, MappedFile::MapRead(file, kWakePageBytes));
-  return WakeReader(std::move(page));
+  std::optional<File> read;
+  if (access == FileAccess::kRead) read.emplace(std::move(file));
+  return WakeReader(std::move(page), std::move(read));
 }
 
 std::optional<WakeState> WakeReader::Load() const {
   constexpr int kTries = 200;
   constexpr int kTriesWithoutYield = 20;  // then let a writer run that lost the processor half-way
-  WakePage* page = PageAt(page_.bytes());
+  WakePage copy{};
+  WakePage* const page = file_ ? &copy : PageAt(page_.bytes());
   for (int i = 0; i < kTries; ++i) {
+    if (file_ && !file_->ReadAt(0, std::as_writable_bytes(std::span(&copy, 1))).ok()) {
+      return std::nullopt;
+    }
     const HashedWords words{.store_id = {daybook::Load(page->hashed.store_id[0]),
                                          daybook::Load(page->hashed.store_id[1])},
                             .run_id = daybook::Load(page->hashed.run_id),
@@ -180,7 +187,11 @@ std::optional<WakeState> WakeReader::Load() const {
 }
 
 std::uint32_t WakeReader::futex_word() const {
-  return daybook::Load(PageAt(page_.bytes())->futex_word);
+  if (!file_) return daybook::Load(PageAt(page_.bytes())->futex_word);
+  std::uint32_t word = 0;
+  file_->ReadAt(offsetof(WakePage, futex_word), std::as_writable_bytes(std::span(&word, 1)))
+      .IgnoreError();  // then the wait is a sleep
+  return word;
 }
 
 void WakeReader::Wait(std::uint32_t last_futex_word, std::chrono::nanoseconds timeout) const {
@@ -190,7 +201,14 @@ void WakeReader::Wait(std::uint32_t last_futex_word, std::chrono::nanoseconds ti
                       .tv_nsec = static_cast<long>((left - seconds).count())};
   // Every outcome is the same to the caller: woken, changed before, timed out or interrupted, it
   // looks again.
-  Futex(&PageAt(page_.bytes())->futex_word, FUTEX_WAIT, last_futex_word, &time);
+  if (Futex(&PageAt(page_.bytes())->futex_word, FUTEX_WAIT, last_futex_word, &time) == 0 ||
+      errno != EFAULT) {
+    return;
+  }
+  // The device does not give the page: the kernel says so, where a load of ours would be a signal.
+  const auto nap = std::min<std::chrono::nanoseconds>(left, std::chrono::milliseconds(100));
+  const timespec sleep{.tv_sec = 0, .tv_nsec = static_cast<long>(nap.count())};
+  nanosleep(&sleep, nullptr);
 }
 
 }  // namespace daybook

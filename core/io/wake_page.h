@@ -28,6 +28,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "daybook/options.h"
 #include "daybook/values.h"
 #include "io/mapped_file.h"
 
@@ -78,7 +79,10 @@ class WakeWriter {
 class WakeReader {
  public:
   // kNotFound where no writer has made the file yet; kDataLoss where it is too short.
-  static absl::StatusOr<WakeReader> Open(const std::filesystem::path& path);
+  // With FileAccess::kRead the page is read, never touched in a mapping: where the device fails it
+  // says nothing, and a wait is a short sleep.
+  static absl::StatusOr<WakeReader> Open(const std::filesystem::path& path,
+                                         FileAccess access = FileAccess::kMap);
 
   // What the writer published last; nullopt where the page is damaged, of another layout, or left
   // half-written.
@@ -89,8 +93,10 @@ class WakeReader {
   void Wait(std::uint32_t last_futex_word, std::chrono::nanoseconds timeout) const;
 
  private:
-  explicit WakeReader(MappedFile page) : page_(std::move(page)) {}
-  MappedFile page_;
+  WakeReader(MappedFile page, std::optional<File> file)
+      : page_(std::move(page)), file_(std::move(file)) {}
+  MappedFile page_;           // the address to sleep on
+  std::optional<File> file_;  // where the page is read
 };
 
 }  // namespace daybook

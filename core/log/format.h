@@ -28,9 +28,13 @@ static_assert(std::endian::native == std::endian::little, "the format is read in
 inline constexpr std::uint16_t kFormatMajor = 1;
 inline constexpr std::uint16_t kFormatMinor = 0;
 
-// Bits that this version knows; none yet. An unknown incompatible bit refuses the store, an unknown
+// Bits that this version knows. An unknown incompatible bit refuses the store, an unknown
 // read-only compatible bit refuses to write to it, an unknown compatible bit is ignored.
 inline constexpr std::uint64_t kKnownIncompatibleFlags = 0;
+// In STORE: the store was restored from a backup. Segments that begin at or before parent_position
+// are its ancestors', byte for byte, and name an ancestor's incarnation.
+inline constexpr std::uint64_t kInheritedSegmentsFlag = 1;
+inline constexpr std::uint64_t kKnownStoreIncompatibleFlags = kInheritedSegmentsFlag;
 inline constexpr std::uint64_t kKnownReadOnlyCompatibleFlags = 0;
 
 using Uuid = std::array<std::uint8_t, 16>;

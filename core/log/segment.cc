@@ -29,7 +29,7 @@ const char* CheckSegmentHeader(const SegmentHeader& header, bool* newer) {
 
 absl::StatusOr<std::shared_ptr<const LogSegment>> LogSegment::Open(
     const std::filesystem::path& store_directory, std::uint64_t first_position,
-    const StoreIdentity& identity) {
+    const StoreIdentity& identity, FileAccess access) {
   std::string name = "log/" + SegmentFileName(first_position);
   DAYBOOK_ASSIGN_OR_RETURN(const File file, File::OpenRead(store_directory / name));
   const auto damaged = [&](const char* what) {
@@ -46,12 +46,13 @@ absl::StatusOr<std::shared_ptr<const LogSegment>> LogSegment::Open(
     return absl::FailedPreconditionError(absl::StrCat(name, ": ", what, "; use a newer Daybook"));
   }
   if (header.first_position != first_position) return damaged("it is named by another position");
-  if (StoreIdentity{header.store_id, header.incarnation} != identity) {
+  if (!identity.Owns(header)) {
     return damaged("it belongs to another store or incarnation");
   }
-  DAYBOOK_ASSIGN_OR_RETURN(MappedFile map,
-                           MappedFile::MapRead(file, std::min(size, header.segment_bytes)));
-  return std::shared_ptr<const LogSegment>(new LogSegment(header, std::move(map), std::move(name)));
+  DAYBOOK_ASSIGN_OR_RETURN(FileBytes bytes,
+                           FileBytes::Open(file, std::min(size, header.segment_bytes), access));
+  return std::shared_ptr<const LogSegment>(
+      new LogSegment(header, std::move(bytes), std::move(name)));
 }
 
 const char* CheckRecordHeader(std::span<const std::byte> segment, std::uint64_t offset,
@@ -81,9 +82,10 @@ absl::Status LogSegment::Damaged(std::uint64_t offset, Position position, const 
   return DataLossAt({name_, offset, position, position}, what);
 }
 
-absl::Status LogSegment::ReadHeader(std::uint64_t offset, Position position,
-                                    const RecordHeader** header) const {
-  if (const char* what = CheckRecordHeader(bytes(), offset, header_.salt, header)) {
+absl::Status LogSegment::HeaderIn(std::span<const std::byte> bytes, std::uint64_t at,
+                                  std::uint64_t offset, Position position,
+                                  const RecordHeader** header) const {
+  if (const char* what = CheckRecordHeader(bytes, at, header_.salt, header)) {
     return Damaged(offset, position, what);
   }
   if ((*header)->position != position.value()) {
@@ -92,18 +94,109 @@ absl::Status LogSegment::ReadHeader(std::uint64_t offset, Position position,
   return absl::OkStatus();
 }
 
-absl::Status LogSegment::ReadEvent(std::uint64_t offset, Position position,
-                                   EventView* event) const {
+absl::Status LogSegment::EventIn(std::span<const std::byte> bytes, std::uint64_t at,
+                                 std::uint64_t offset, Position position, EventView* event) const {
   const RecordHeader* header = nullptr;
-  DAYBOOK_RETURN_IF_ERROR(ReadHeader(offset, position, &header));
+  DAYBOOK_RETURN_IF_ERROR(HeaderIn(bytes, at, offset, position, &header));
   const std::span<const std::byte> body =
-      bytes().subspan(offset + sizeof(RecordHeader), header->body_length);
+      bytes.subspan(at + sizeof(RecordHeader), header->body_length);
   if (Hash64(body) != header->body_hash) {
     return Damaged(offset, position, "the hash of the event's body is wrong");
   }
   FillFromHeader(*header, event);
   if (const char* what = DecodeBody(body, event)) return Damaged(offset, position, what);
   return absl::OkStatus();
+}
+
+absl::Status LogSegment::ReadRecord(std::uint64_t offset, Position position, ReadBuffer* buffer,
+                                    std::span<const std::byte>* record) const {
+  if (buffer == nullptr) return absl::InternalError("a read without a buffer of an unmapped file");
+  if (offset % 8 != 0) return Damaged(offset, position, "the event lies outside of its file");
+  std::uint64_t length = sizeof(RecordHeader);
+  const auto read = [&]() -> absl::StatusOr<const std::byte*> {
+    auto bytes = buffer->Read(bytes_, offset, length);
+    if (!absl::IsDataLoss(bytes.status())) return bytes;
+    return DataLossAt({name_, offset, position, position}, ToStd(bytes.status().message()));
+  };
+  DAYBOOK_ASSIGN_OR_RETURN(const std::byte* bytes, read());
+  RecordHeader header;
+  std::memcpy(&header, bytes, sizeof header);
+  // The length of a header that is no good is nothing to read by; the check that follows says so.
+  if (header.header_hash == HashOf(header, header_.salt) &&
+      header.body_length <= this->bytes().size() - offset - length) {
+    length += header.body_length;
+    DAYBOOK_ASSIGN_OR_RETURN(bytes, read());
+  }
+  *record = {bytes, static_cast<std::size_t>(length)};
+  return absl::OkStatus();
+}
+
+absl::Status LogSegment::ReadHeader(std::uint64_t offset, Position position,
+                                    const RecordHeader** header, ReadBuffer* buffer) const {
+  if (is_mapped()) [[likely]]
+    return HeaderIn(bytes(), offset, offset, position, header);
+  const auto attempt = [&]() -> absl::Status {
+    std::span<const std::byte> record;
+    DAYBOOK_RETURN_IF_ERROR(ReadRecord(offset, position, buffer, &record));
+    return HeaderIn(record, 0, offset, position, header);
+  };
+  absl::Status status = attempt();
+  if (status.ok() || buffer == nullptr) return status;
+  buffer->Distrust();
+  return attempt();
+}
+
+absl::Status LogSegment::ReadEvent(std::uint64_t offset, Position position, EventView* event,
+                                   ReadBuffer* buffer) const {
+  if (is_mapped()) [[likely]]
+    return EventIn(bytes(), offset, offset, position, event);
+  const auto attempt = [&]() -> absl::Status {
+    std::span<const std::byte> record;
+    DAYBOOK_RETURN_IF_ERROR(ReadRecord(offset, position, buffer, &record));
+    return EventIn(record, 0, offset, position, event);
+  };
+  absl::Status status = attempt();
+  if (status.ok() || buffer == nullptr) return status;
+  buffer->Distrust();
+  return attempt();
+}
+
+absl::Status LogSegment::LoadUnmappedFrame(std::uint64_t offset) const {
+  constexpr std::uint64_t kLoadedMax = std::uint64_t{1} << 20;
+  if (loaded_ > kLoadedMax) Unload();
+  loaded_ += sizeof(FrameHeader);
+  DAYBOOK_RETURN_IF_ERROR(bytes_.Load(offset, sizeof(FrameHeader)));
+  if (offset > bytes().size() || bytes().size() - offset < sizeof(FrameHeader)) {
+    return absl::OkStatus();
+  }
+  FrameHeader header;
+  std::memcpy(&header, bytes().data() + offset, sizeof header);
+  if (header.magic != kFrameMagic || header.header_hash != HashOf(header, header_.salt) ||
+      header.length <= sizeof header) {
+    return absl::OkStatus();
+  }
+  loaded_ += header.length;
+  return bytes_.Load(offset + sizeof header, header.length - sizeof header);
+}
+
+absl::Status LogSegment::LoadFrom(std::uint64_t offset) const {
+  if (is_mapped() || offset >= bytes().size()) return absl::OkStatus();
+  // Piece by piece: what cannot be read stays zero, and all else is there.
+  constexpr std::uint64_t kPieceBytes = std::uint64_t{64} << 10;
+  absl::Status status;
+  for (std::uint64_t at = offset; at < bytes().size();) {
+    const std::uint64_t n =
+        std::min<std::uint64_t>(bytes().size() - at, kPieceBytes - at % kPieceBytes);
+    status.Update(bytes_.Load(at, n));
+    at += n;
+  }
+  loaded_ = bytes().size();
+  return status;
+}
+
+void LogSegment::Unload() const {
+  bytes_.Unload();
+  loaded_ = 0;
 }
 
 }  // namespace daybook

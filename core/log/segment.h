@@ -12,7 +12,8 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "daybook/event.h"
-#include "io/mapped_file.h"
+#include "io/file_bytes.h"
+#include "io/read_buffer.h"
 #include "log/format.h"
 
 namespace daybook {
@@ -21,7 +22,17 @@ namespace daybook {
 struct StoreIdentity {
   Uuid store_id{};
   Uuid incarnation{};
-  friend bool operator==(const StoreIdentity&, const StoreIdentity&) = default;
+  // Segments that begin at or before this position were taken over from an ancestor by a restore,
+  // and name its incarnation. That they are the right ones is said by the chain of frame hashes.
+  std::uint64_t inherited_upto = 0;
+
+  [[nodiscard]] bool Owns(const SegmentHeader& header) const {
+    return header.store_id == store_id &&
+           (header.incarnation == incarnation || header.first_position <= inherited_upto);
+  }
+  friend bool operator==(const StoreIdentity& a, const StoreIdentity& b) {
+    return a.store_id == b.store_id && a.incarnation == b.incarnation;
+  }
 };
 
 // Immutable and thread-safe. The bytes of an active segment change behind the mapping, but only
@@ -34,29 +45,59 @@ class LogSegment {
   // `header().segment_bytes`.
   static absl::StatusOr<std::shared_ptr<const LogSegment>> Open(
       const std::filesystem::path& store_directory, std::uint64_t first_position,
-      const StoreIdentity& identity);
+      const StoreIdentity& identity, FileAccess access = FileAccess::kMap);
 
   [[nodiscard]] const SegmentHeader& header() const { return header_; }
   [[nodiscard]] std::uint64_t first_position() const { return header_.first_position; }
-  [[nodiscard]] std::span<const std::byte> bytes() const { return map_.bytes(); }
+  // Where the file is not mapped: zeros, but for what was loaded.
+  [[nodiscard]] std::span<const std::byte> bytes() const { return bytes_.bytes(); }
+  [[nodiscard]] bool is_mapped() const { return bytes_.is_mapped(); }
+  [[nodiscard]] FileAccess access() const {
+    return is_mapped() ? FileAccess::kMap : FileAccess::kRead;
+  }
   // Relative to the store: "log/00000000000000000001.log".
   [[nodiscard]] const std::string& name() const { return name_; }
 
+  // For those who walk through bytes(), one at a time: has the frame that begins at `offset`, a
+  // part, or all from `offset` on loaded where the file is not mapped. An error says that the
+  // device did not give it; then zeros stand there.
+  absl::Status LoadFrame(std::uint64_t offset) const {
+    return is_mapped() ? absl::OkStatus() : LoadUnmappedFrame(offset);
+  }
+  absl::Status LoadPart(std::uint64_t offset, std::uint64_t length) const {
+    return bytes_.Load(offset, length);
+  }
+  absl::Status LoadFrom(std::uint64_t offset) const;
+  // Gives back the memory of what was loaded.
+  void Unload() const;
+
   // The record header at `offset`, verified to be that of `position`. kDataLoss with file, offset
-  // and position.
-  absl::Status ReadHeader(std::uint64_t offset, Position position,
-                          const RecordHeader** header) const;
+  // and position. Where the file is not mapped it is read into the buffer, and stands there for as
+  // long as that keeps it; a mapped one needs none. Thread-safe, each caller with its own buffer.
+  absl::Status ReadHeader(std::uint64_t offset, Position position, const RecordHeader** header,
+                          ReadBuffer* buffer = nullptr) const;
   // The event at `offset`, header and body verified and decoded. kDataLoss as above.
-  absl::Status ReadEvent(std::uint64_t offset, Position position, EventView* event) const;
+  absl::Status ReadEvent(std::uint64_t offset, Position position, EventView* event,
+                         ReadBuffer* buffer = nullptr) const;
 
  private:
-  LogSegment(SegmentHeader header, MappedFile map, std::string name)
-      : header_(header), map_(std::move(map)), name_(std::move(name)) {}
+  LogSegment(SegmentHeader header, FileBytes bytes, std::string name)
+      : header_(header), bytes_(std::move(bytes)), name_(std::move(name)) {}
+  absl::Status LoadUnmappedFrame(std::uint64_t offset) const;
+  // The bytes of the record, in the buffer.
+  absl::Status ReadRecord(std::uint64_t offset, Position position, ReadBuffer* buffer,
+                          std::span<const std::byte>* record) const;
+  // The same as the public ones, on `bytes`, in which the record stands at `at`.
+  absl::Status HeaderIn(std::span<const std::byte> bytes, std::uint64_t at, std::uint64_t offset,
+                        Position position, const RecordHeader** header) const;
+  absl::Status EventIn(std::span<const std::byte> bytes, std::uint64_t at, std::uint64_t offset,
+                       Position position, EventView* event) const;
   absl::Status Damaged(std::uint64_t offset, Position position, const char* what) const;
 
   SegmentHeader header_;
-  MappedFile map_;
+  FileBytes bytes_;
   std::string name_;
+  mutable std::uint64_t loaded_ = 0;  // bytes since the last Unload
 };
 
 // What is wrong with a segment header, or nullptr. `newer` is set where it is of a newer format,

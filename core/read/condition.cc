@@ -128,6 +128,7 @@ absl::StatusOr<std::uint64_t> FindId(const ReadView& view, std::string_view stre
   const std::uint64_t hash = IdHash(StreamHash(stream), id);
   const SegmentList& segments = view.segments();
   std::vector<std::uint32_t> locals;
+  ReadBuffer buffer(ReadBuffer::Keep::kLast);
   for (std::uint32_t i = FindSegment(segments, view.visible()); i != kNoSegment; --i) {
     DAYBOOK_ASSIGN_OR_RETURN(const std::shared_ptr<const SegmentIndex> index, segments[i]->index());
     const std::uint64_t first = segments[i]->first_position();
@@ -135,8 +136,8 @@ absl::StatusOr<std::uint64_t> FindId(const ReadView& view, std::string_view stre
     index->FindId(hash, view.visible() - first + 1, &locals);
     for (const std::uint32_t local : locals) {
       EventView event;
-      DAYBOOK_RETURN_IF_ERROR(segments[i]->log()->ReadEvent(index->links()[local].offset(),
-                                                            Position(first + local), &event));
+      DAYBOOK_RETURN_IF_ERROR(segments[i]->log()->ReadEvent(
+          index->links()[local].offset(), Position(first + local), &event, &buffer));
       if (event.id == id && event.stream == stream) return event.position.value();
     }
   }

@@ -79,7 +79,9 @@ class Cursor::Impl {
         filter_(FilterOf(options)),
         direction_(options.direction),
         on_damage_(options.on_damage),
-        left_(options.limit) {}
+        left_(options.limit),
+        buffer_(options.views == Views::kUntilNext ? ReadBuffer::Keep::kLast
+                                                   : ReadBuffer::Keep::kAll) {}
 
   absl::StatusOr<const EventView*> Next();
   [[nodiscard]] const Basis& basis() const;
@@ -117,6 +119,7 @@ class Cursor::Impl {
   mutable Basis basis_;
   mutable bool basis_timed_ = false;  // recorded_at is read when it is asked for
   std::uint64_t left_;
+  ReadBuffer buffer_;  // where the files are not mapped
   std::uint64_t damaged_ = 0;
   absl::Status failed_;
   absl::Status at_end_;  // why what follows the last event cannot be seen
@@ -126,7 +129,8 @@ const Basis& Cursor::Impl::basis() const {
   if (!std::exchange(basis_timed_, true) && basis_.position != Position(0)) {
     // Where it cannot be read the read itself tells, and may not even come to it.
     const RecordHeader* header = nullptr;
-    if (ReadHeaderAt(*segments_, basis_.position.value(), &header).ok()) {
+    ReadBuffer buffer(ReadBuffer::Keep::kLast);
+    if (ReadHeaderAt(*segments_, basis_.position.value(), &header, &buffer).ok()) {
       basis_.recorded_at = Timestamp(header->recorded_at);
     }
   }
@@ -169,6 +173,8 @@ void Cursor::Impl::Prefetch(const Candidate& candidate) const {
   if (candidate.offset8 == 0) return;
   const LogSegment* const log =
       candidate.segment == segment_ ? log_ : (*segments_)[candidate.segment]->log().get();
+  if (!log->is_mapped()) [[unlikely]]
+    return;
   const std::byte* const record = log->bytes().data() + std::uint64_t{candidate.offset8} * 8;
   for (std::size_t line = 0; line < kPrefetchLines; ++line) {
     __builtin_prefetch(record + line * kPrefetchStride);
@@ -183,8 +189,8 @@ absl::Status Cursor::Impl::ReadCandidate(const Candidate& candidate) {
     segment_ = candidate.segment;
     log_ = (*segments_)[segment_]->log().get();
   }
-  DAYBOOK_RETURN_IF_ERROR(
-      log_->ReadEvent(std::uint64_t{candidate.offset8} * 8, Position(candidate.position), &event_));
+  DAYBOOK_RETURN_IF_ERROR(log_->ReadEvent(std::uint64_t{candidate.offset8} * 8,
+                                          Position(candidate.position), &event_, &buffer_));
   if (batch_.first_version != 0) {
     const std::uint64_t step = next_ - 1;
     const std::uint64_t version = direction_ == Direction::kForwards ? batch_.first_version + step

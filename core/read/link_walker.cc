@@ -44,8 +44,9 @@ absl::Status LinkWalker::Load(std::uint64_t position, Node* node) {
   std::uint64_t version = link.version;
   if (link.version == kLinkVersionEscape) {
     const RecordHeader* header = nullptr;
+    ReadBuffer buffer(ReadBuffer::Keep::kLast);
     DAYBOOK_RETURN_IF_ERROR((*segments_)[piece->segment]->log()->ReadHeader(
-        link.offset(), Position(position), &header));
+        link.offset(), Position(position), &header, &buffer));
     version = header->version;
   }
   if (version == 0 || link.prev >= position || link.skip > link.prev ||

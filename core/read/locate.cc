@@ -23,6 +23,7 @@ class TimeSearch {
 
  private:
   // The first event ≥ `position` (and ≤ visible) that can be read; position 0 where there is none.
+  // Good until the next is asked for.
   struct Readable {
     std::uint64_t position = 0;
     const RecordHeader* header = nullptr;
@@ -37,6 +38,7 @@ class TimeSearch {
   const SegmentList& segments_;
   const std::uint64_t visible_;
   LinkWalker walker_;
+  ReadBuffer buffer_{ReadBuffer::Keep::kLast};
 };
 
 absl::StatusOr<TimeSearch::Readable> TimeSearch::FirstReadable(std::uint64_t position) {
@@ -47,7 +49,7 @@ absl::StatusOr<TimeSearch::Readable> TimeSearch::FirstReadable(std::uint64_t pos
     const RecordHeader* header = nullptr;
     if (link.offset8 != 0 && segments_[piece->segment]
                                  ->log()
-                                 ->ReadHeader(link.offset(), Position(position), &header)
+                                 ->ReadHeader(link.offset(), Position(position), &header, &buffer_)
                                  .ok()) {
       return Readable{position, header};
     }
@@ -157,12 +159,14 @@ absl::Status ReadView::LinkAt(std::uint64_t position, Link* link) const {
   return daybook::LinkAt(*segments_, position, link, &segment);
 }
 
-absl::Status ReadView::ReadHeader(std::uint64_t position, const RecordHeader** header) const {
-  return ReadHeaderAt(*segments_, position, header);
+absl::Status ReadView::ReadHeader(std::uint64_t position, const RecordHeader** header,
+                                  ReadBuffer* buffer) const {
+  return ReadHeaderAt(*segments_, position, header, buffer);
 }
 
-absl::Status ReadView::ReadEvent(std::uint64_t position, EventView* event) const {
-  return ReadEventAt(*segments_, position, event);
+absl::Status ReadView::ReadEvent(std::uint64_t position, EventView* event,
+                                 ReadBuffer* buffer) const {
+  return ReadEventAt(*segments_, position, event, buffer);
 }
 
 }  // namespace daybook

@@ -89,20 +89,21 @@ absl::Status LinkAt(const SegmentList& segments, std::uint64_t position, Link* l
 }
 
 absl::Status ReadHeaderAt(const SegmentList& segments, std::uint64_t position,
-                          const RecordHeader** header) {
+                          const RecordHeader** header, ReadBuffer* buffer) {
   Link link;
   std::uint32_t segment = kNoSegment;
   DAYBOOK_RETURN_IF_ERROR(LinkAt(segments, position, &link, &segment));
   if (link.offset8 == 0) return LostAt(segments, segment, position, "the event is lost");
-  return segments[segment]->log()->ReadHeader(link.offset(), Position(position), header);
+  return segments[segment]->log()->ReadHeader(link.offset(), Position(position), header, buffer);
 }
 
-absl::Status ReadEventAt(const SegmentList& segments, std::uint64_t position, EventView* event) {
+absl::Status ReadEventAt(const SegmentList& segments, std::uint64_t position, EventView* event,
+                         ReadBuffer* buffer) {
   Link link;
   std::uint32_t segment = kNoSegment;
   DAYBOOK_RETURN_IF_ERROR(LinkAt(segments, position, &link, &segment));
   if (link.offset8 == 0) return LostAt(segments, segment, position, "the event is lost");
-  return segments[segment]->log()->ReadEvent(link.offset(), Position(position), event);
+  return segments[segment]->log()->ReadEvent(link.offset(), Position(position), event, buffer);
 }
 
 SegmentSet::SegmentSet() : list_(std::make_shared<const SegmentList>()) {}
@@ -131,6 +132,7 @@ absl::StatusOr<std::uint64_t> SegmentHeads::LastBetween(std::string_view stream,
   const std::shared_ptr<const SegmentList> segments = segments_->snapshot();
   const std::uint64_t hash = StreamHash(stream);
   std::vector<std::uint32_t> locals;
+  ReadBuffer buffer(ReadBuffer::Keep::kLast);
   for (auto segment = segments->rbegin(); segment != segments->rend(); ++segment) {
     if ((*segment)->first_position() > upto) continue;
     DAYBOOK_ASSIGN_OR_RETURN(const std::shared_ptr<const SegmentIndex> index, (*segment)->index());
@@ -143,8 +145,8 @@ absl::StatusOr<std::uint64_t> SegmentHeads::LastBetween(std::string_view stream,
       const std::uint64_t position = (*segment)->first_position() + local;
       if (position <= after) continue;
       EventView event;
-      DAYBOOK_RETURN_IF_ERROR(
-          (*segment)->log()->ReadEvent(index->links()[local].offset(), Position(position), &event));
+      DAYBOOK_RETURN_IF_ERROR((*segment)->log()->ReadEvent(index->links()[local].offset(),
+                                                           Position(position), &event, &buffer));
       if (event.stream == stream) return position;
     }
   }

@@ -79,10 +79,12 @@ absl::Status LostAt(const SegmentList& segments, std::uint32_t segment, std::uin
 // where the segment is missing. `segment` is its number.
 absl::Status LinkAt(const SegmentList& segments, std::uint64_t position, Link* link,
                     std::uint32_t* segment);
-// The record header, or the event, at a position, verified.
+// The record header, or the event, at a position, verified. Of files that are not mapped they stand
+// in the buffer.
 absl::Status ReadHeaderAt(const SegmentList& segments, std::uint64_t position,
-                          const RecordHeader** header);
-absl::Status ReadEventAt(const SegmentList& segments, std::uint64_t position, EventView* event);
+                          const RecordHeader** header, ReadBuffer* buffer = nullptr);
+absl::Status ReadEventAt(const SegmentList& segments, std::uint64_t position, EventView* event,
+                         ReadBuffer* buffer = nullptr);
 
 // Thread-safe.
 class SegmentSet {

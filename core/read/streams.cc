@@ -1,6 +1,7 @@
 // The heads of streams at a moment: of one, and of all.
 
 #include <algorithm>
+#include <deque>
 #include <functional>
 #include <optional>
 #include <string>
@@ -44,6 +45,8 @@ class StreamLister {
   const std::uint64_t bound_;
   std::vector<std::vector<bool>> followed_;  // by segment and local; empty: none
   std::vector<EventView> heads_;             // of streams that are wanted
+  ReadBuffer buffer_{ReadBuffer::Keep::kLast};
+  std::deque<std::string> names_;  // of heads_, where no mapping holds them
 };
 
 bool StreamLister::Wanted(std::string_view stream) const {
@@ -103,9 +106,13 @@ absl::Status StreamLister::AddSegment(std::uint32_t number) {
     if (category && index->categories().At(local) != category->number) continue;
     if (local < followed.size() && followed[local]) continue;
     EventView event;
-    DAYBOOK_RETURN_IF_ERROR(segment.log()->ReadEvent(
-        index->links()[local].offset(), Position(segment.first_position() + local), &event));
-    if (Wanted(event.stream)) heads_.push_back(event);
+    DAYBOOK_RETURN_IF_ERROR(segment.log()->ReadEvent(index->links()[local].offset(),
+                                                     Position(segment.first_position() + local),
+                                                     &event, &buffer_));
+    if (!Wanted(event.stream)) continue;
+    heads_.push_back(event);
+    // The buffer goes on; the name is all that is wanted of what the views point to.
+    if (!segment.log()->is_mapped()) heads_.back().stream = names_.emplace_back(event.stream);
   }
   if (number > 0 && end / kEventsAHead < locals.size()) NoteFollowed(*index, end);
   return absl::OkStatus();
@@ -147,7 +154,8 @@ absl::StatusOr<StreamInfo> HeadOf(const ReadView& view, std::string_view stream,
   if (last.position == 0) return info;
   DAYBOOK_ASSIGN_OR_RETURN(const std::uint64_t first, view.PositionOfVersion(last.position, 1));
   const RecordHeader* header = nullptr;
-  DAYBOOK_RETURN_IF_ERROR(view.ReadHeader(last.position, &header));
+  ReadBuffer buffer(ReadBuffer::Keep::kLast);
+  DAYBOOK_RETURN_IF_ERROR(view.ReadHeader(last.position, &header, &buffer));
   info.version = Version(last.version);
   info.first_position = Position(first);
   info.last_position = Position(last.position);

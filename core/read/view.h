@@ -62,10 +62,13 @@ class ReadView {
   // The position of `version` of the stream whose event stands at `from` (version(from) ≥ version).
   [[nodiscard]] absl::StatusOr<std::uint64_t> PositionOfVersion(std::uint64_t from,
                                                                 std::uint64_t version) const;
-  // The event at a position, verified.
-  absl::Status ReadEvent(std::uint64_t position, EventView* event) const;
+  // The event at a position, verified. Of files that are not mapped it stands in the buffer, which
+  // all but a writer give.
+  absl::Status ReadEvent(std::uint64_t position, EventView* event,
+                         ReadBuffer* buffer = nullptr) const;
   // The header of its record, verified, without its body.
-  absl::Status ReadHeader(std::uint64_t position, const RecordHeader** header) const;
+  absl::Status ReadHeader(std::uint64_t position, const RecordHeader** header,
+                          ReadBuffer* buffer = nullptr) const;
   // The link of a position, from the index alone. A lost event has one whose offset is 0.
   absl::Status LinkAt(std::uint64_t position, Link* link) const;
 

@@ -34,7 +34,14 @@ void CatchUp::Add(std::uint64_t offset, const RecordHeader& record, const EventV
 absl::StatusOr<FrameScanner::Result> CatchUp::Advance(std::uint64_t limit, const Visit& visit) {
   FrameScanner::Result result = FrameScanner::Result::kFrame;
   while (result == FrameScanner::Result::kFrame && scanner_.next_position() <= limit) {
+    // What the device does not give is zeros here: said instead of taken for the end.
+    const absl::Status loaded = log_->LoadFrame(scanner_.offset());
     result = scanner_.Next();
+    if (!loaded.ok()) {
+      unreadable_ = std::string(loaded.message());
+      problem_ = unreadable_.c_str();
+      return FrameScanner::Result::kBad;
+    }
     if (result != FrameScanner::Result::kFrame) break;
     absl::Status status;
     problem_ =
@@ -60,6 +67,7 @@ absl::StatusOr<FrameScanner::Result> CatchUp::Advance(std::uint64_t limit, const
 absl::Status CatchUp::PassOver(std::uint64_t end) {
   const std::uint64_t from = index_->first_position() + index_->added();
   const std::uint64_t damaged_from = scanner_.offset();
+  log_->LoadFrom(damaged_from).IgnoreError();  // what cannot be read is lost
   const bool goes_on = scanner_.Resynchronise();
   const std::uint64_t upto = goes_on ? std::min(scanner_.next_position(), end + 1) : end + 1;
   if (upto > from && upto - from > index_->capacity() - index_->added()) {
@@ -76,6 +84,7 @@ absl::Status CatchUp::PassOver(std::uint64_t end) {
                  });
   while (next() < upto) index_->AddLost();
   index_->Publish();
+  log_->Unload();
   return absl::OkStatus();
 }
 

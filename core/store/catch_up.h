@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <string>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -60,6 +61,7 @@ class CatchUp {
   FrameScanner scanner_;
   std::int64_t recorded_at_;
   const char* problem_ = nullptr;
+  std::string unreadable_;  // what the device said
 };
 
 // The index of a whole sealed segment with positions up to `last_position`; what is damaged in it

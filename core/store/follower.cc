@@ -12,17 +12,14 @@
 #include "store/store_file.h"
 
 namespace daybook {
-namespace {
-
-// The last position that the log itself proves to be on the device: the events of the frames that a
-// later promise, a watermark or a seal covers. Where a promise behind a bad frame covers that
-// frame, its first position: the read is to run into the damage.
 std::uint64_t ProvenPosition(const LogSegment& segment) {
   FrameScanner scanner(segment.bytes(), segment.header());
   std::vector<std::pair<std::uint64_t, std::uint64_t>> ends;  // of frames: offset, last position
   std::uint64_t proven = segment.first_position() - 1;
   std::size_t next = 0;
-  while (scanner.Next() == FrameScanner::Result::kFrame) {
+  // Where the device fails nothing further is proven; whoever reads there is told.
+  while (segment.LoadFrame(scanner.offset()).ok() &&
+         scanner.Next() == FrameScanner::Result::kFrame) {
     for (; next < ends.size() && ends[next].first <= scanner.promised_upto(); ++next) {
       proven = ends[next].second;
     }
@@ -31,11 +28,12 @@ std::uint64_t ProvenPosition(const LogSegment& segment) {
   if (scanner.sealed()) return scanner.next_position() - 1;
   TailEvidence evidence;
   evidence.bad_offset = scanner.offset();
+  const absl::Status loaded = segment.LoadFrom(scanner.offset());
   ExamineTail(segment.bytes(), segment.header().salt, &evidence);
+  segment.Unload();
+  if (!loaded.ok()) return scanner.next_position();  // the read is to run into it
   return evidence.later_promise > scanner.offset() ? scanner.next_position() : proven;
 }
-
-}  // namespace
 
 absl::StatusOr<std::shared_ptr<Reader::Impl>> Follower::Open(const std::filesystem::path& directory,
                                                              const ReaderOptions& options) {
@@ -44,7 +42,7 @@ absl::StatusOr<std::shared_ptr<Reader::Impl>> Follower::Open(const std::filesyst
     DAYBOOK_ASSIGN_OR_RETURN(const bool network, Directory::IsNetworkFileSystem(directory));
     if (network) return absl::FailedPreconditionError("the store is on a network file system");
   }
-  auto follower = std::make_shared<Follower>(directory, store, options.on_notice);
+  auto follower = std::make_shared<Follower>(directory, store, options);
   {
     MutexLock lock(follower->mutex_);
     follower->OpenWake();
@@ -54,7 +52,7 @@ absl::StatusOr<std::shared_ptr<Reader::Impl>> Follower::Open(const std::filesyst
 }
 
 void Follower::OpenWake() {
-  auto wake = WakeReader::Open(directory_ / "WAKE");
+  auto wake = WakeReader::Open(directory_ / "WAKE", access_);
   if (absl::IsNotFound(wake.status())) return;  // no writer has been here since it was copied
   if (!wake.ok() || !wake->Load()) {
     Tell(
@@ -76,7 +74,8 @@ std::uint64_t Follower::WakePosition() const {
 
 absl::Status Follower::OpenAll() {
   const StoreIdentity identity = IdentityOf(store_);
-  DAYBOOK_ASSIGN_OR_RETURN(const auto logs, OpenSegments(directory_, identity, true, &damage_));
+  DAYBOOK_ASSIGN_OR_RETURN(const auto logs,
+                           OpenSegments(directory_, identity, true, &damage_, access_));
   if (logs.empty()) return damage_;
   if (!damage_.ok()) {
     damaged_.store(true, std::memory_order_release);
@@ -94,7 +93,7 @@ absl::Status Follower::OpenSealed(const std::shared_ptr<const LogSegment>& log,
                                   std::uint64_t last_position, const SidecarKey& key) {
   std::string why;
   std::shared_ptr<Segment> segment;
-  if (std::shared_ptr<const Sidecar> sidecar = OpenSidecar(directory_, key, &why)) {
+  if (std::shared_ptr<const Sidecar> sidecar = OpenSidecar(directory_, key, &why, access_)) {
     segment = MakeSealedSegment(log, std::move(sidecar), [this](const LogSegment& damaged) {
       Tell(on_notice_, Notice::Severity::kWarning,
            absl::StrCat("the sidecar of ", damaged.name(), " is damaged; its segment was scanned"));
@@ -175,8 +174,8 @@ absl::Status Follower::Follow(std::uint64_t limit) {
 }
 
 absl::Status Follower::NextSegment() {
-  DAYBOOK_ASSIGN_OR_RETURN(const auto log,
-                           LogSegment::Open(directory_, next_position_, IdentityOf(store_)));
+  DAYBOOK_ASSIGN_OR_RETURN(
+      const auto log, LogSegment::Open(directory_, next_position_, IdentityOf(store_), access_));
   DAYBOOK_ASSIGN_OR_RETURN(std::shared_ptr<ActiveIndex> index,
                            MakeActiveIndex(log->first_position(), log->header().segment_bytes));
   catch_up_ = std::make_unique<CatchUp>(log, index.get(), INT64_MIN);
@@ -192,8 +191,9 @@ void Follower::UseSidecars() {
     const auto at = std::find(list->begin(), list->end(), segment);
     if (at == list->end() || at + 1 == list->end()) return false;
     std::string why;
-    const auto sidecar = OpenSidecar(
-        directory_, KeyFor(IdentityOf(store_), *segment->log(), *(*(at + 1))->log()), &why);
+    const auto sidecar =
+        OpenSidecar(directory_, KeyFor(IdentityOf(store_), *segment->log(), *(*(at + 1))->log()),
+                    &why, access_);
     if (sidecar == nullptr || !sidecar->VerifyAll().ok()) return false;
     segment->ReplaceIndex(sidecar);
     return true;

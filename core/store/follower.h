@@ -20,12 +20,19 @@
 
 namespace daybook {
 
+// The last position that the log itself proves to be on the device: the events of the frames that a
+// later promise, a watermark or a seal covers. Where a promise behind a bad frame covers that
+// frame, its first position: the read is to run into the damage.
+std::uint64_t ProvenPosition(const LogSegment& segment);
+
 class Follower : public Reader::Impl {
  public:
   static absl::StatusOr<std::shared_ptr<Reader::Impl>> Open(const std::filesystem::path& directory,
                                                             const ReaderOptions& options);
-  Follower(std::filesystem::path directory, const StoreHeader& store, NoticeHandler on_notice)
-      : Impl(std::move(directory), store, std::move(on_notice)), heads_(&segments_) {}
+  Follower(std::filesystem::path directory, const StoreHeader& store, const ReaderOptions& options)
+      : Impl(std::move(directory), store, options.on_notice),
+        access_(options.access),
+        heads_(&segments_) {}
 
   absl::StatusOr<ReadView> View() override;
   Position visible() override;
@@ -49,6 +56,7 @@ class Follower : public Reader::Impl {
   // The durable position that WAKE says; 0 where it says nothing.
   [[nodiscard]] std::uint64_t WakePosition() const;
 
+  const FileAccess access_;
   SegmentHeads heads_;
   // Set at opening, or when the first writer comes.
   std::atomic<const WakeReader*> wake_{nullptr};

@@ -50,7 +50,7 @@ absl::StatusOr<std::vector<std::uint64_t>> ListSegments(const std::filesystem::p
 
 absl::StatusOr<std::vector<std::shared_ptr<const LogSegment>>> OpenSegments(
     const std::filesystem::path& directory, const StoreIdentity& identity, bool upto_damage,
-    absl::Status* damage) {
+    absl::Status* damage, FileAccess access) {
   DAYBOOK_ASSIGN_OR_RETURN(const std::vector<std::uint64_t> positions, ListSegments(directory));
   std::vector<std::shared_ptr<const LogSegment>> segments;
   absl::Status problem;
@@ -58,7 +58,7 @@ absl::StatusOr<std::vector<std::shared_ptr<const LogSegment>>> OpenSegments(
     problem = DataLossAt({"log", 0, Position(1), Position(0)}, "there is no segment");
   }
   for (const std::uint64_t position : positions) {
-    auto segment = LogSegment::Open(directory, position, identity);
+    auto segment = LogSegment::Open(directory, position, identity, access);
     problem = segment.status();
     if (problem.ok()) {
       problem = CheckStep(segments.empty() ? nullptr : segments.back().get(), **segment);
@@ -79,8 +79,9 @@ SidecarKey KeyFor(const StoreIdentity& identity, const LogSegment& segment,
 }
 
 std::shared_ptr<const Sidecar> OpenSidecar(const std::filesystem::path& directory,
-                                           const SidecarKey& key, std::string* why) {
-  auto sidecar = Sidecar::Open(directory / "log" / SidecarFileName(key.first_position));
+                                           const SidecarKey& key, std::string* why,
+                                           FileAccess access) {
+  auto sidecar = Sidecar::Open(directory / "log" / SidecarFileName(key.first_position), access);
   if (!sidecar.ok()) {
     if (!absl::IsNotFound(sidecar.status())) *why = std::string(sidecar.status().message());
     return nullptr;
@@ -94,7 +95,8 @@ std::shared_ptr<const Sidecar> OpenSidecar(const std::filesystem::path& director
 
 std::optional<SealedEnd> FindSealedEnd(const std::filesystem::path& directory,
                                        const StoreIdentity& identity, const LogSegment& segment) {
-  auto sidecar = Sidecar::Open(directory / "log" / SidecarFileName(segment.first_position()));
+  auto sidecar = Sidecar::Open(directory / "log" / SidecarFileName(segment.first_position()),
+                               segment.access());
   if (!sidecar.ok()) return std::nullopt;
   const SidecarKey key = (*sidecar)->key();
   if (key.store_id != identity.store_id || key.incarnation != identity.incarnation ||
@@ -106,12 +108,16 @@ std::optional<SealedEnd> FindSealedEnd(const std::filesystem::path& directory,
   const std::uint64_t last = key.first_position + key.events - 1;
   const RecordHeader* record = nullptr;
   const std::uint64_t record_offset = (*sidecar)->links()[key.events - 1].offset();
-  if (!segment.ReadHeader(record_offset, Position(last), &record).ok()) return std::nullopt;
+  ReadBuffer buffer;
+  if (!segment.ReadHeader(record_offset, Position(last), &record, &buffer).ok()) {
+    return std::nullopt;
+  }
   std::uint64_t offset =
       RoundUp(record_offset + sizeof(RecordHeader) + record->body_length, kFrameAlignment);
   const FrameHeader* frame = nullptr;
   bool newer = false;
-  while (CheckFrameHeader(segment.bytes(), offset, segment.header().salt, &frame, &newer) ==
+  while (segment.LoadFrame(offset).ok() &&
+         CheckFrameHeader(segment.bytes(), offset, segment.header().salt, &frame, &newer) ==
              nullptr &&
          !newer && frame->events == 0 && frame->first_position == last + 1) {
     offset += frame->length;

@@ -28,7 +28,7 @@ absl::StatusOr<std::vector<std::uint64_t>> ListSegments(const std::filesystem::p
 // instead, and the damage in `*damage`.
 absl::StatusOr<std::vector<std::shared_ptr<const LogSegment>>> OpenSegments(
     const std::filesystem::path& directory, const StoreIdentity& identity, bool upto_damage,
-    absl::Status* damage);
+    absl::Status* damage, FileAccess access = FileAccess::kMap);
 
 // What the sidecar of a segment must say. `successor` is the next segment, whose header names the
 // last frame.
@@ -38,7 +38,8 @@ SidecarKey KeyFor(const StoreIdentity& identity, const LogSegment& segment,
 // The sidecar of a segment if there is one and its header is good and fits `key`; nullptr
 // otherwise, with why in `*why` (empty: there is none).
 std::shared_ptr<const Sidecar> OpenSidecar(const std::filesystem::path& directory,
-                                           const SidecarKey& key, std::string* why);
+                                           const SidecarKey& key, std::string* why,
+                                           FileAccess access = FileAccess::kMap);
 
 // The end of the last segment where its sidecar and its seal prove that it is sealed, so that it
 // need not be scanned.

@@ -14,9 +14,18 @@
 namespace daybook {
 namespace {
 
-// Keeps alive what the views of one event point to.
-EventHandle Handle(const EventView& event, const ReadView& view) {
-  return {event, view.segment_list()};
+// What the views of one event point to.
+struct EventOwner {
+  std::shared_ptr<const SegmentList> segments;
+  ReadBuffer buffer;
+};
+
+absl::StatusOr<EventHandle> ReadHandle(std::uint64_t position, const ReadView& view) {
+  EventView event;
+  auto owner = std::make_shared<EventOwner>();
+  DAYBOOK_RETURN_IF_ERROR(view.ReadEvent(position, &event, &owner->buffer));
+  owner->segments = view.segment_list();
+  return EventHandle(event, std::move(owner));
 }
 
 absl::Status BeyondHead(const char* what, std::uint64_t asked, std::uint64_t head) {
@@ -59,9 +68,7 @@ absl::StatusOr<EventHandle> Reader::EventAt(Position position) const {
   if (position.value() == 0 || position.value() > view.visible()) {
     return BeyondHead("position", position.value(), view.visible());
   }
-  EventView event;
-  DAYBOOK_RETURN_IF_ERROR(view.ReadEvent(position.value(), &event));
-  return Handle(event, view);
+  return ReadHandle(position.value(), view);
 }
 
 absl::StatusOr<EventHandle> Reader::EventAt(std::string_view stream, Version version) const {
@@ -73,14 +80,13 @@ absl::StatusOr<EventHandle> Reader::EventAt(std::string_view stream, Version ver
   }
   DAYBOOK_ASSIGN_OR_RETURN(const std::uint64_t position,
                            view.PositionOfVersion(head.position, version.value()));
-  EventView event;
-  DAYBOOK_RETURN_IF_ERROR(view.ReadEvent(position, &event));
-  if (event.stream != stream || event.version != version) {
+  DAYBOOK_ASSIGN_OR_RETURN(EventHandle event, ReadHandle(position, view));
+  if (event->stream != stream || event->version != version) {
     return absl::DataLossError(absl::StrCat("the links of stream '", ToAbsl(stream),
                                             "' lead to another event, at position ", position,
                                             "; run `daybook repair`"));
   }
-  return Handle(event, view);
+  return event;
 }
 
 absl::StatusOr<StreamInfo> Reader::Head(std::string_view stream, const AsOf& as_of) const {
@@ -132,7 +138,8 @@ absl::StatusOr<StoreStats> Reader::Stats() const {
   DAYBOOK_ASSIGN_OR_RETURN(stats.projection_bytes, Directory::TreeBytes(directory / "projections"));
   if (view.visible() > 0) {
     const RecordHeader* header = nullptr;
-    DAYBOOK_RETURN_IF_ERROR(view.ReadHeader(view.visible(), &header));
+    ReadBuffer buffer;
+    DAYBOOK_RETURN_IF_ERROR(view.ReadHeader(view.visible(), &header, &buffer));
     stats.last_recorded_at = Timestamp(header->recorded_at);
   }
   impl_->FillStats(&stats);

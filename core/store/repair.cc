@@ -33,6 +33,24 @@ std::uint64_t LostPositions(const StoreCheck& check) {
   return lost;
 }
 
+// What the segments say of an ancestor, for a STORE that is made anew.
+void InheritFromSegments(const LogPicture& picture, StoreHeader* header) {
+  if (picture.identity.inherited_upto == 0) return;
+  const SegmentHeader* before = nullptr;
+  for (const LogFile& file : picture.files) {
+    if (!file.log) continue;
+    const SegmentHeader& segment = file.log->header();
+    if (segment.first_position > picture.identity.inherited_upto) {
+      header->parent_position = segment.first_position - 1;
+      break;
+    }
+    before = &segment;
+  }
+  if (before == nullptr) return;
+  header->incompatible_flags |= kInheritedSegmentsFlag;
+  header->parent_incarnation = before->incarnation;
+}
+
 // One call of Repair. The log comes before what is derived from it, since sidecars and index/ are
 // witnesses of it: they go only when they are bad themselves.
 class Repairer {
@@ -80,7 +98,9 @@ absl::Status Repairer::Lock() {
 }
 
 absl::Status Repairer::CheckAgain() {
-  DAYBOOK_ASSIGN_OR_RETURN(check_, CheckStore(directory_, {}));
+  // What a backup has was durable: where the log ends before that, it has lost something.
+  DAYBOOK_ASSIGN_OR_RETURN(check_,
+                           CheckStore(directory_, {}, backup_ ? backup_->witnessed_position() : 0));
   return absl::OkStatus();
 }
 
@@ -97,13 +117,13 @@ absl::Status Repairer::RepairStoreFile() {
     std::copy_n(bytes.begin(), std::min(bytes.size(), sizeof header),
                 std::as_writable_bytes(std::span(&header, 1)).begin());
     return header.magic == kStoreMagic && header.header_hash == HashOf(header) &&
-           IdentityOf(header) == check_.picture.identity;
+           header.store_id == check_.picture.identity.store_id;
   };
   const char* how = "STORE is restored by its hash";
   if (bytes.size() < sizeof header ||
       (!read() && !FlipOneBit(std::span(bytes).first(sizeof header), read))) {
-    if (backup_) {
-      header = backup_->store();
+    if (backup_ && backup_->store() != nullptr) {
+      header = *backup_->store();
       how = "STORE is restored from the backup";
     } else if (options_.accept_loss) {
       header = {};
@@ -114,6 +134,7 @@ absl::Status Repairer::RepairStoreFile() {
       header.store_id = check_.picture.identity.store_id;
       header.incarnation = check_.picture.identity.incarnation;
       header.segment_bytes_max = StoreOptions{}.segment_bytes_max;
+      InheritFromSegments(check_.picture, &header);
       header.header_hash = HashOf(header);
       how = "STORE is made anew from what the segments say of it";
     } else {
@@ -295,6 +316,9 @@ absl::StatusOr<RepairReport> Repairer::Run() {
   DAYBOOK_RETURN_IF_ERROR(CheckAgain());
   DAYBOOK_ASSIGN_OR_RETURN(backup_,
                            BackupSource::Open(options_.from_backup, check_.picture.identity));
+  if (backup_ && backup_->witnessed_position() > check_.picture.witnessed_position) {
+    DAYBOOK_RETURN_IF_ERROR(CheckAgain());
+  }
   DAYBOOK_RETURN_IF_ERROR(RepairStoreFile());
   DAYBOOK_RETURN_IF_ERROR(MendLog());
   if (options_.dry_run) {

@@ -8,6 +8,7 @@
 #include "io/file.h"
 #include "log/frame.h"
 #include "log/segment_writer.h"
+#include "store/backup_manifest.h"
 #include "store/opening.h"
 #include "store/repair_files.h"
 #include "store/store_file.h"
@@ -36,20 +37,33 @@ std::span<const std::byte> AsSpan(const SegmentHeader& header) {
 absl::StatusOr<std::optional<BackupSource>> BackupSource::Open(
     const std::filesystem::path& directory, const StoreIdentity& identity) {
   if (directory.empty()) return std::optional<BackupSource>();
-  DAYBOOK_ASSIGN_OR_RETURN(const StoreHeader store, ReadStoreFile(directory));
-  if (IdentityOf(store) != identity) {
+  BackupSource source;
+  if (IsBackup(directory)) {
+    DAYBOOK_ASSIGN_OR_RETURN(const BackupManifest manifest, ReadManifest(directory));
+    source.store_ = manifest.header.store;
+    source.position_ = manifest.header.position;
+  } else {
+    DAYBOOK_ASSIGN_OR_RETURN(source.store_, ReadStoreFile(directory));
+  }
+  const StoreHeader& store = source.store_;
+  source.is_ancestor_ = IdentityOf(store) != identity;
+  if (source.is_ancestor_ &&
+      (store.store_id != identity.store_id || identity.inherited_upto == 0)) {
     return absl::FailedPreconditionError(absl::StrCat(
         directory.string(), " is a copy of another store, or of another history of it (",
         UuidText(store.store_id), ", ", UuidText(store.incarnation), "); give a copy of this one"));
   }
-  BackupSource source;
   source.directory_ = directory;
-  source.store_ = store;
+  source.identity_ = identity;
   return std::optional<BackupSource>(std::move(source));
 }
 
+std::uint64_t BackupSource::witnessed_position() const {
+  return is_ancestor_ ? std::min(position_, identity_.inherited_upto) : position_;
+}
+
 std::shared_ptr<const LogSegment> BackupSource::Segment(std::uint64_t first_position) const {
-  auto segment = LogSegment::Open(directory_, first_position, IdentityOf(store_));
+  auto segment = LogSegment::Open(directory_, first_position, identity_);
   return segment.ok() ? *std::move(segment) : nullptr;
 }
 
@@ -171,6 +185,14 @@ absl::StatusOr<bool> LogRepair::MendZeros(const DamagedRange& range) {
 SegmentHeader LogRepair::ExpectedHeader(std::size_t index) const {
   const LogFile& file = check_.picture.files[index];
   SegmentHeader header = MakeHeader(check_.picture.identity, file.first_position, file.file_bytes);
+  if (file.first_position <= check_.picture.identity.inherited_upto) {
+    // An ancestor's: its neighbours say which.
+    for (const std::size_t near : {index - 1, index + 1}) {
+      if (near >= check_.picture.files.size() || !check_.picture.files[near].log) continue;
+      header.incarnation = check_.picture.files[near].log->header().incarnation;
+      break;
+    }
+  }
   if (index == 0) return header;
   header.previous_first_position = check_.picture.files[index - 1].first_position;
   header.previous_length = check_.walk.ends[index - 1].length;
@@ -184,8 +206,7 @@ absl::StatusOr<bool> LogRepair::MendHeader(const DamagedRange& range) {
   const auto is_ours = [&](const SegmentHeader& header) {
     bool newer = false;
     return CheckSegmentHeader(header, &newer) == nullptr &&
-           header.first_position == file.first_position &&
-           StoreIdentity{header.store_id, header.incarnation} == check_.picture.identity;
+           header.first_position == file.first_position && check_.picture.identity.Owns(header);
   };
   if (backup_) {
     const auto copy = backup_->Segment(file.first_position);

@@ -20,20 +20,27 @@
 
 namespace daybook {
 
-// A copy of the store, or of a part of its files.
+// A backup of the store, or a copy of it or of a part of its files.
 class BackupSource {
  public:
-  // kFailedPrecondition where it is a copy of another store or of another incarnation of it.
+  // kFailedPrecondition where it is of another store, or of an incarnation that this one does not
+  // stem from. Of an ancestor only the segments count that were taken over from it.
   static absl::StatusOr<std::optional<BackupSource>> Open(const std::filesystem::path& directory,
                                                           const StoreIdentity& identity);
-  [[nodiscard]] const StoreHeader& store() const { return store_; }
+  // STORE; nullptr where it is of an ancestor.
+  [[nodiscard]] const StoreHeader* store() const { return is_ancestor_ ? nullptr : &store_; }
+  // The last position that it saw as durable in this history; 0 where it does not say.
+  [[nodiscard]] std::uint64_t witnessed_position() const;
   // nullptr where it has no whole segment of that name.
   [[nodiscard]] std::shared_ptr<const LogSegment> Segment(std::uint64_t first_position) const;
   [[nodiscard]] std::vector<std::uint64_t> Segments() const;
 
  private:
   std::filesystem::path directory_;
+  StoreIdentity identity_;  // of the store that is repaired
   StoreHeader store_{};
+  bool is_ancestor_ = false;
+  std::uint64_t position_ = 0;
 };
 
 // One round: works on what one check found. In a dry run nothing is written, and the report says

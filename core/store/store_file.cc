@@ -13,8 +13,9 @@ namespace daybook {
 
 std::string UuidText(const Uuid& uuid) { return EventId(uuid).ToString(); }
 
-absl::StatusOr<StoreHeader> ReadStoreFile(const std::filesystem::path& directory) {
-  absl::StatusOr<File> file = File::OpenRead(directory / "STORE");
+absl::StatusOr<StoreHeader> ReadStoreFile(const std::filesystem::path& directory,
+                                          const std::string& name) {
+  absl::StatusOr<File> file = File::OpenRead(directory / name);
   if (absl::IsNotFound(file.status())) {
     return absl::NotFoundError(absl::StrCat("there is no store in ", directory.string(),
                                             "; check the path, or create one by appending"));
@@ -27,17 +28,25 @@ absl::StatusOr<StoreHeader> ReadStoreFile(const std::filesystem::path& directory
   const absl::Status read = file->ReadAt(0, std::as_writable_bytes(std::span(&header, 1)));
   if (absl::IsDataLoss(read)) return damaged("it is shorter than it must be");
   DAYBOOK_RETURN_IF_ERROR(read);
-  if (header.magic != kStoreMagic) return damaged("it does not begin as the file of a store does");
-  if (header.header_hash != HashOf(header)) return damaged("its hash is wrong");
-  if (header.format_major != kFormatMajor ||
-      (header.incompatible_flags & ~kKnownIncompatibleFlags) != 0) {
-    return absl::FailedPreconditionError(
-        absl::StrCat("the store in ", directory.string(), " has the newer format ",
-                     header.format_major, ".", header.format_minor, "; use a newer Daybook"));
-  }
+  DAYBOOK_RETURN_IF_ERROR(CheckStoreHeader(header, "STORE"));
   DAYBOOK_ASSIGN_OR_RETURN(const std::uint64_t size, file->Size());
   if (size != sizeof header) return damaged("it is longer than it must be");
   return header;
+}
+
+absl::Status CheckStoreHeader(const StoreHeader& header, const std::string& where) {
+  const auto damaged = [&](const char* what) {
+    return DataLossAt({where, 0, Position(0), Position(0)}, what);
+  };
+  if (header.magic != kStoreMagic) return damaged("it does not begin as the file of a store does");
+  if (header.header_hash != HashOf(header)) return damaged("its hash is wrong");
+  if (header.format_major != kFormatMajor ||
+      (header.incompatible_flags & ~kKnownStoreIncompatibleFlags) != 0) {
+    return absl::FailedPreconditionError(absl::StrCat(where, " has the newer format ",
+                                                      header.format_major, ".", header.format_minor,
+                                                      "; use a newer Daybook"));
+  }
+  return absl::OkStatus();
 }
 
 StoreHeader MakeStoreHeader(std::uint64_t segment_bytes_max) {

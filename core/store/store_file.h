@@ -5,7 +5,9 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <string>
 
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "log/format.h"
 #include "log/segment.h"
@@ -14,7 +16,11 @@ namespace daybook {
 
 // kNotFound where there is none; kDataLoss where it is damaged; kFailedPrecondition where the
 // format is newer than this library.
-absl::StatusOr<StoreHeader> ReadStoreFile(const std::filesystem::path& directory);
+absl::StatusOr<StoreHeader> ReadStoreFile(const std::filesystem::path& directory,
+                                          const std::string& name = "STORE");
+
+// What is wrong with a header that stands in `where`: kDataLoss, or kFailedPrecondition (newer).
+absl::Status CheckStoreHeader(const StoreHeader& header, const std::string& where);
 
 // A header with new ids, for a new store.
 StoreHeader MakeStoreHeader(std::uint64_t segment_bytes_max);
@@ -22,7 +28,8 @@ StoreHeader MakeStoreHeader(std::uint64_t segment_bytes_max);
 absl::Status WriteStoreFile(const std::filesystem::path& directory, const StoreHeader& header);
 
 inline StoreIdentity IdentityOf(const StoreHeader& header) {
-  return {header.store_id, header.incarnation};
+  const bool inherits = (header.incompatible_flags & kInheritedSegmentsFlag) != 0;
+  return {header.store_id, header.incarnation, inherits ? header.parent_position : 0};
 }
 
 // The 36-character form.

@@ -53,21 +53,22 @@ std::string Quoted(std::string_view text) {
   return quoted + '"';
 }
 
-std::uint64_t WitnessedByWake(const std::filesystem::path& directory, const Uuid& store_id) {
-  const auto wake = WakeReader::Open(directory / "WAKE");
+std::uint64_t WitnessedByWake(const std::filesystem::path& directory, const Uuid& store_id,
+                              FileAccess access) {
+  const auto wake = WakeReader::Open(directory / "WAKE", access);
   if (!wake.ok()) return 0;
   const std::optional<WakeState> state = wake->Load();
   return state && state->store_id == store_id ? state->position.value() : 0;
 }
 
 std::uint64_t WitnessedBySidecars(const std::filesystem::path& directory,
-                                  const StoreIdentity& identity) {
+                                  const StoreIdentity& identity, FileAccess access) {
   std::uint64_t position = 0;
   const auto names = Directory::List(directory / "log");
   if (!names.ok()) return 0;
   for (const std::string& name : *names) {
     if (!name.ends_with(".idx")) continue;
-    const auto sidecar = Sidecar::Open(directory / "log" / name);
+    const auto sidecar = Sidecar::Open(directory / "log" / name, access);
     if (!sidecar.ok()) continue;
     const SidecarKey& key = (*sidecar)->key();
     if (StoreIdentity{key.store_id, key.incarnation} != identity || key.events == 0) continue;
@@ -223,9 +224,10 @@ std::vector<Finding> StoreCheck::Findings() const {
 }
 
 absl::StatusOr<StoreCheck> CheckStore(const std::filesystem::path& directory,
-                                      const VerifyOptions& options) {
+                                      const VerifyOptions& options, std::uint64_t witnessed,
+                                      const std::string& store_file) {
   StoreCheck check;
-  const auto store = ReadStoreFile(directory);
+  const auto store = ReadStoreFile(directory, store_file);
   StoreIdentity identity;
   if (store.ok()) {
     check.store = *store;
@@ -237,11 +239,10 @@ absl::StatusOr<StoreCheck> CheckStore(const std::filesystem::path& directory,
   }
   // Witnesses first: what they have seen is there when the log is looked at, also beside a live
   // writer.
-  HeadsCheck heads(directory, identity, &check.index);
-  const std::uint64_t witnessed =
-      std::max({WitnessedByWake(directory, identity.store_id), heads.applied(),
-                WitnessedBySidecars(directory, identity)});
-  DAYBOOK_ASSIGN_OR_RETURN(check.picture, LookAtLog(directory, identity));
+  HeadsCheck heads(directory, identity, options.access, &check.index);
+  witnessed = std::max({witnessed, WitnessedByWake(directory, identity.store_id, options.access),
+                        heads.applied(), WitnessedBySidecars(directory, identity, options.access)});
+  DAYBOOK_ASSIGN_OR_RETURN(check.picture, LookAtLog(directory, identity, options.access));
   check.picture.witnessed_position = witnessed;
   SidecarCheck sidecars(directory, check.picture, &check.sidecars);
   DAYBOOK_RETURN_IF_ERROR(Walk(options, &heads, &sidecars, &check));
@@ -252,7 +253,7 @@ absl::StatusOr<StoreCheck> CheckStore(const std::filesystem::path& directory,
   // Something was found: whether it was given up long ago is said by events.
   StoreCheck whole;
   whole.picture = check.picture;
-  DAYBOOK_RETURN_IF_ERROR(Walk({}, nullptr, nullptr, &whole));
+  DAYBOOK_RETURN_IF_ERROR(Walk({.access = options.access}, nullptr, nullptr, &whole));
   check.losses = std::move(whole.losses);
   check.index.clear();
   return check;

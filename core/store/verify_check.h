@@ -52,8 +52,11 @@ struct StoreCheck {
 // Looks at all of it, with read rights. An error is a store that cannot be looked at: kNotFound,
 // kPermissionDenied, kFailedPrecondition (newer format), kDataLoss (nothing says which store this
 // is).
+// `witnessed`: a durable position that something outside of the store saw. `store_file`: the name
+// of STORE, where it has another yet.
 absl::StatusOr<StoreCheck> CheckStore(const std::filesystem::path& directory,
-                                      const VerifyOptions& options);
+                                      const VerifyOptions& options, std::uint64_t witnessed = 0,
+                                      const std::string& store_file = "STORE");
 
 Finding ToFinding(const DamagedRange& range, const AcceptedLoss* accepted);
 

@@ -41,7 +41,7 @@ class HeadsCheck {
   // What stands in `directory`/index now. Where there is none, or a newer one comes along
   // meanwhile, nothing is found.
   HeadsCheck(const std::filesystem::path& directory, const StoreIdentity& identity,
-             std::vector<Finding>* findings);
+             FileAccess access, std::vector<Finding>* findings);
 
   // The position up to which it was applied; 0 where it is not there or damaged.
   [[nodiscard]] std::uint64_t applied() const { return applied_; }

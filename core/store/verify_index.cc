@@ -206,7 +206,7 @@ void SidecarCheck::Check(const LogFile& file, const SegmentEnd& end) {
                           .last_position = Position(end.next_position - 1),
                           .hint = absl::StrCat(ToAbsl(what), ToAbsl(kRebuild))});
   };
-  const auto sidecar = Sidecar::Open(directory_ / "log" / name);
+  const auto sidecar = Sidecar::Open(directory_ / "log" / name, picture_.access);
   absl::Status status = sidecar.status();
   if (status.ok()) status = (*sidecar)->VerifyAll();
   if (absl::IsNotFound(status)) return;  // removed since: a writer makes it anew
@@ -246,9 +246,9 @@ void HeadsCheck::Find(const absl::Status& status) {
 }
 
 HeadsCheck::HeadsCheck(const std::filesystem::path& directory, const StoreIdentity& identity,
-                       std::vector<Finding>* findings)
+                       FileAccess access, std::vector<Finding>* findings)
     : findings_(findings) {
-  auto snapshot = LmdbSnapshot::Open(directory / "index");
+  auto snapshot = LmdbSnapshot::Open(directory / "index", access);
   if (!snapshot.ok()) {
     if (absl::IsDataLoss(snapshot.status())) Find(snapshot.status());
     return;

@@ -104,10 +104,12 @@ absl::Status LmdbSnapshot::Damaged(std::uint64_t page, const char* what) const {
   return DataLossAt({name_, page * page_bytes_, Position(0), Position(0)}, what);
 }
 
-absl::StatusOr<LmdbSnapshot> LmdbSnapshot::Open(const std::filesystem::path& folder) {
+absl::StatusOr<LmdbSnapshot> LmdbSnapshot::Open(const std::filesystem::path& folder,
+                                                FileAccess access) {
   DAYBOOK_ASSIGN_OR_RETURN(const File file, File::OpenRead(folder / "data.mdb"));
   DAYBOOK_ASSIGN_OR_RETURN(const std::uint64_t size, file.Size());
-  DAYBOOK_ASSIGN_OR_RETURN(MappedFile map, MappedFile::MapRead(file, size));
+  DAYBOOK_ASSIGN_OR_RETURN(FileBytes map, FileBytes::Open(file, size, access));
+  DAYBOOK_RETURN_IF_ERROR(map.Load(0, size));
   LmdbSnapshot snapshot(std::move(map), (folder.filename() / "data.mdb").generic_string());
   DAYBOOK_RETURN_IF_ERROR(snapshot.ReadMeta());
   return snapshot;
@@ -152,6 +154,7 @@ absl::Status LmdbSnapshot::ReadMeta() {
 }
 
 bool LmdbSnapshot::Changed() const {
+  if (!map_.Load(0, 2 * page_bytes_).ok()) return true;
   for (std::uint64_t page = 0; page < 2; ++page) {
     if (At<Meta>(map_.bytes(), page * page_bytes_ + sizeof(PageHeader)).transaction >
         transaction_) {

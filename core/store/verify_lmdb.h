@@ -15,7 +15,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "io/mapped_file.h"
+#include "io/file_bytes.h"
 
 namespace daybook {
 
@@ -23,7 +23,8 @@ class LmdbSnapshot {
  public:
   // Opens data.mdb at its last transaction. kNotFound where there is none; kDataLoss names what is
   // damaged (Damage).
-  static absl::StatusOr<LmdbSnapshot> Open(const std::filesystem::path& folder);
+  static absl::StatusOr<LmdbSnapshot> Open(const std::filesystem::path& folder,
+                                           FileAccess access = FileAccess::kMap);
 
   // Checks all that LMDB would follow without a look of its own: every page of every table, that
   // lookups find what is there, the list of free pages, and that no page has two uses.
@@ -55,7 +56,7 @@ class LmdbSnapshot {
     std::string last;   // key
     std::string bound;  // that the next key may not be below
   };
-  LmdbSnapshot(MappedFile map, std::string name) : map_(std::move(map)), name_(std::move(name)) {}
+  LmdbSnapshot(FileBytes map, std::string name) : map_(std::move(map)), name_(std::move(name)) {}
   absl::Status ReadMeta();
   absl::Status Walk(const Tree& tree, Pages* used, const Visit& visit) const;
   absl::Status WalkPage(std::uint64_t number, std::uint32_t level, Walker* walker) const;
@@ -69,7 +70,7 @@ class LmdbSnapshot {
     return number >= 2 && number <= last_page_ && number < map_.bytes().size() / page_bytes_;
   }
 
-  MappedFile map_;
+  FileBytes map_;
   std::string name_;
   std::uint64_t page_bytes_ = 0;
   std::uint64_t transaction_ = 0;

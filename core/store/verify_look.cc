@@ -17,12 +17,13 @@ namespace daybook {
 namespace {
 
 absl::StatusOr<LogFile> OpenFile(const std::filesystem::path& directory,
-                                 std::uint64_t first_position, const StoreIdentity& identity) {
+                                 std::uint64_t first_position, const StoreIdentity& identity,
+                                 FileAccess access) {
   LogFile file;
   file.first_position = first_position;
   file.name = "log/" + SegmentFileName(first_position);
   DAYBOOK_ASSIGN_OR_RETURN(file.file_bytes, Directory::FileSize(directory / file.name));
-  auto log = LogSegment::Open(directory, first_position, identity);
+  auto log = LogSegment::Open(directory, first_position, identity, access);
   if (log.ok()) {
     file.log = *std::move(log);
     return file;
@@ -81,13 +82,14 @@ void SalvageRecords(std::span<const std::byte> segment, std::uint64_t begin, std
 }
 
 absl::StatusOr<LogPicture> LookAtLog(const std::filesystem::path& directory,
-                                     const StoreIdentity& identity) {
+                                     const StoreIdentity& identity, FileAccess access) {
   LogPicture picture;
   picture.identity = identity;
+  picture.access = access;
   DAYBOOK_ASSIGN_OR_RETURN(picture.names, Directory::List(directory / "log"));
   DAYBOOK_ASSIGN_OR_RETURN(const std::vector<std::uint64_t> positions, ListSegments(directory));
   for (const std::uint64_t position : positions) {
-    DAYBOOK_ASSIGN_OR_RETURN(LogFile file, OpenFile(directory, position, identity));
+    DAYBOOK_ASSIGN_OR_RETURN(LogFile file, OpenFile(directory, position, identity, access));
     picture.total_bytes += file.file_bytes;
     picture.files.push_back(std::move(file));
   }
@@ -96,7 +98,8 @@ absl::StatusOr<LogPicture> LookAtLog(const std::filesystem::path& directory,
 
 absl::StatusOr<StoreIdentity> IdentityFromSegments(const std::filesystem::path& directory) {
   DAYBOOK_ASSIGN_OR_RETURN(const std::vector<std::uint64_t> positions, ListSegments(directory));
-  std::vector<std::pair<StoreIdentity, std::size_t>> votes;
+  std::vector<SegmentHeader> headers;
+  std::vector<std::pair<Uuid, std::size_t>> votes;
   for (const std::uint64_t position : positions) {
     auto file = File::OpenRead(directory / "log" / SegmentFileName(position));
     if (!file.ok()) continue;
@@ -104,22 +107,33 @@ absl::StatusOr<StoreIdentity> IdentityFromSegments(const std::filesystem::path& 
     if (!file->ReadAt(0, std::as_writable_bytes(std::span(&header, 1))).ok()) continue;
     bool newer = false;
     if (CheckSegmentHeader(header, &newer) != nullptr) continue;
-    const StoreIdentity identity{header.store_id, header.incarnation};
-    const auto found = std::find_if(votes.begin(), votes.end(),
-                                    [&](const auto& vote) { return vote.first == identity; });
+    headers.push_back(header);
+    const auto found = std::find_if(votes.begin(), votes.end(), [&](const auto& vote) {
+      return vote.first == header.store_id;
+    });
     if (found != votes.end()) {
       ++found->second;
     } else {
-      votes.emplace_back(identity, 1);
+      votes.emplace_back(header.store_id, 1);
     }
   }
   if (votes.empty()) {
     return DataLossAt({"STORE", 0, Position(0), Position(0)},
                       "neither STORE nor any segment says which store this is");
   }
-  return std::max_element(votes.begin(), votes.end(),
-                          [](const auto& a, const auto& b) { return a.second < b.second; })
-      ->first;
+  StoreIdentity identity;
+  identity.store_id =
+      std::max_element(votes.begin(), votes.end(), [](const auto& a, const auto& b) {
+        return a.second < b.second;
+      })->first;
+  std::erase_if(headers, [&](const auto& header) { return header.store_id != identity.store_id; });
+  // The newest segment is of the store's own incarnation; those of others were taken over from an
+  // ancestor, and stand before.
+  identity.incarnation = headers.back().incarnation;
+  for (const SegmentHeader& header : headers) {
+    if (header.incarnation != identity.incarnation) identity.inherited_upto = header.first_position;
+  }
+  return identity;
 }
 
 }  // namespace daybook

@@ -412,6 +412,16 @@ DamagedRange Headless(const LogPicture& picture, std::size_t index, std::uint64_
   return range;
 }
 
+// What the device does not give. The walk took zeros for it, and tells which events are gone.
+DamagedRange Unreadable(std::size_t index, const LogFile& file, const absl::Status& status) {
+  DamagedRange range;
+  range.what = What::kZeros;
+  range.index = index;
+  range.file = file.name;
+  range.problem = absl::StrCat("a part of the file cannot be read: ", status.message());
+  return range;
+}
+
 }  // namespace
 
 absl::StatusOr<WalkResult> WalkLog(const LogPicture& picture, const WalkVisitor& visitor) {
@@ -432,9 +442,14 @@ absl::StatusOr<WalkResult> WalkLog(const LogPicture& picture, const WalkVisitor&
     }
     if (visitor.on_segment) visitor.on_segment(file);
     if (file.log) {
+      // Where it is not mapped: one segment at a time stands in memory.
+      const absl::Status loaded = file.log->LoadFrom(0);
       SegmentWalk walk(picture, i, visitor, &recorded_at, &result);
-      DAYBOOK_ASSIGN_OR_RETURN(const SegmentEnd end, walk.Run());
-      result.ends.push_back(end);
+      const absl::StatusOr<SegmentEnd> end = walk.Run();
+      file.log->Unload();
+      DAYBOOK_RETURN_IF_ERROR(end.status());
+      result.ends.push_back(*end);
+      if (!loaded.ok()) result.damage.push_back(Unreadable(i, file, loaded));
     } else {
       result.damage.push_back(Headless(picture, i, result.next_position));
       lose(result.damage.back());

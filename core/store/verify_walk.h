@@ -70,6 +70,7 @@ struct LogFile {
 // A log as it was found.
 struct LogPicture {
   StoreIdentity identity;
+  FileAccess access = FileAccess::kMap;
   std::vector<LogFile> files;      // by position
   std::vector<std::string> names;  // everything in log/
   std::uint64_t witnessed_position =
@@ -79,9 +80,10 @@ struct LogPicture {
 
 // Opens the segments. kNotFound, kPermissionDenied, or kFailedPrecondition (a newer format).
 absl::StatusOr<LogPicture> LookAtLog(const std::filesystem::path& directory,
-                                     const StoreIdentity& identity);
-// The identity that most segment headers name, for a store whose STORE is damaged. kDataLoss where
-// there is no whole header.
+                                     const StoreIdentity& identity,
+                                     FileAccess access = FileAccess::kMap);
+// The identity that the segment headers name, for a store whose STORE is damaged: the store that
+// most name, and the incarnation of the newest. kDataLoss where there is no whole header.
 absl::StatusOr<StoreIdentity> IdentityFromSegments(const std::filesystem::path& directory);
 
 struct WalkVisitor {

@@ -27,6 +27,7 @@ FRAME = struct.Struct("<IBBHQQQIIQQQ56sQ")
 COMMIT = struct.Struct("<qQIIQ")
 RECORD = struct.Struct("<IHHQQQQqQQQ")
 DATA, WATERMARK, SEAL, IGNORABLE = 1, 2, 3, 0x80
+INHERITED = 1  # a flag of STORE: the store was restored, and its first segments are an ancestor's
 TIME_ABSENT = -2**63
 CONTENT_TYPES = {0: "application/octet-stream", 1: "application/json", 2: "application/capnp",
                  3: "application/protobuf"}
@@ -142,25 +143,27 @@ class Log:
         self.directory, self.verify = directory, verify
         self.links = Links() if verify else None
         self.where, self.position, self.recorded_at = "STORE", 0, TIME_ABSENT
+        self.owner, self.inherited_upto = None, 0
 
     def hash(self, data, start, end, expected, offset, what, seed=0):
         if self.verify:
             need(xxh3_64(data[start:end], seed) == expected, offset, what + ": its hash is wrong")
 
-    def format(self, magic, expected_magic, major, incompatible):
+    def format(self, magic, expected_magic, major, incompatible, known=0):
         need(magic == expected_magic, 0, "another magic")
-        if major != 1 or incompatible:
+        if major != 1 or incompatible & ~known:
             raise Newer(self.where)
 
     def events(self):
         with open(os.path.join(self.directory, "STORE"), "rb") as file:
             data = file.read()
         need(len(data) == 256, 0, "not 256 bytes long")
-        magic, major, _, _, incompatible, _, _, *self.owner, _, _, _, _, _, _, check = \
-            STORE.unpack(data)
-        self.owner = self.owner[:2]  # the store's id and its incarnation
+        (magic, major, _, _, incompatible, _, _, store_id, incarnation, _, parent_position,
+         *_, check) = STORE.unpack(data)
+        self.owner = [store_id, incarnation]
         self.hash(data, 0, 248, check, 0, "store header")
-        self.format(magic, b"DAYBOOK\0", major, incompatible)
+        self.format(magic, b"DAYBOOK\0", major, incompatible, INHERITED)
+        self.inherited_upto = parent_position if incompatible & INHERITED else 0
         log = os.path.join(self.directory, "log")
         names = sorted(n for n in os.listdir(log) if re.fullmatch(r"\d{20}\.log", n))
         before, sealed = (0, 0, 0), True
@@ -178,7 +181,8 @@ class Log:
          _, before_first, before_length, before_hash, _, _, check) = SEGMENT.unpack_from(data)
         self.hash(data, 0, 248, check, 0, "segment header")
         self.format(magic, b"DAYBLOG\0", major, incompatible)
-        need([store_id, incarnation] == self.owner, 0, "a segment of another store")
+        inherited = store_id == self.owner[0] and first_position <= self.inherited_upto
+        need(inherited or [store_id, incarnation] == self.owner, 0, "a segment of another store")
         need(first_position == first == self.position + 1, 0, "it begins at another position")
         need((before_first, before_length, before_hash) == before, 0,
              "it does not follow the segment before it")

@@ -44,7 +44,17 @@ struct StoreOptions {
   NoticeHandler on_notice;
 };
 
+// How the bytes of the log are read.
+enum class FileAccess : std::uint8_t {
+  // Mapped: the fastest, and no memory of the process's own. Where the device cannot give a page,
+  // or somebody shortens a file, the process gets SIGBUS.
+  kMap,
+  // Read with pread into memory: slower, and an error of the device is a status, never a signal.
+  kRead,
+};
+
 struct ReaderOptions {
+  FileAccess access = FileAccess::kMap;
   bool accept_network_file_system = true;
   NoticeHandler on_notice;
 };

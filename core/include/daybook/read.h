@@ -26,6 +26,14 @@ enum class OnDamage : std::uint8_t {
   kSkip,  // the event is left out and counted in Cursor::damaged()
 };
 
+// How long what the views of an event point to lives.
+enum class Views : std::uint8_t {
+  kWithCursor,  // as long as the cursor
+  // Until the next call of Next(). Where a reader's files are not mapped (FileAccess::kRead) a
+  // cursor then holds one piece of a file, and not all that it has read; else it changes nothing.
+  kUntilNext,
+};
+
 // Which events, in order of position. What is not set does not restrict.
 struct ReadOptions {
   std::optional<std::string> stream;
@@ -43,6 +51,7 @@ struct ReadOptions {
   Direction direction = Direction::kForwards;
   std::uint64_t limit = UINT64_MAX;  // events
   OnDamage on_damage = OnDamage::kFail;
+  Views views = Views::kWithCursor;
 };
 
 // Walks the events of one read. It sees the store as it was when the cursor was made: later appends
@@ -57,7 +66,7 @@ class Cursor {
 
   // The next event, or nullptr at the end. An error is never an end: where the read cannot go on it
   // says so, and says so again at the next call. The object is overwritten by the next call; what
-  // its views point to lives as long as the cursor.
+  // its views point to lives as long as the cursor (unless ReadOptions::views says less).
   [[nodiscard]] absl::StatusOr<const EventView*> Next();
 
   // Calls `visit` for every event that is left, until it returns an error, which is returned.

@@ -163,6 +163,8 @@ struct Finding {
 
 struct VerifyOptions {
   bool fast = false;  // frames and their chain only
+  // How the files are read; with kRead a segment at a time stands in memory.
+  FileAccess access = FileAccess::kMap;
   // Called now and then with the bytes done and the bytes in all.
   std::function<void(std::uint64_t done, std::uint64_t total)> on_progress;
 };
@@ -184,7 +186,7 @@ struct RepairOptions {
   bool accept_loss =
       false;  // gives up what cannot be restored: reads over it say kDataLoss for ever
   std::filesystem::path
-      from_backup;  // a copy of the store to take damaged bytes from; empty is none
+      from_backup;  // a backup, or a copy of the store, to take damaged bytes from; empty is none
   NoticeHandler on_notice;
 };
 
