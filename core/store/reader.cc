@@ -14,7 +14,7 @@
 namespace daybook {
 namespace {
 
-// What the views of one event point to.
+// What the views of one event point to, where no mapping holds it.
 struct EventOwner {
   std::shared_ptr<const SegmentList> segments;
   ReadBuffer buffer;
@@ -22,6 +22,10 @@ struct EventOwner {
 
 absl::StatusOr<EventHandle> ReadHandle(std::uint64_t position, const ReadView& view) {
   EventView event;
+  if (view.segments().empty() || view.segments().front()->log()->is_mapped()) {
+    DAYBOOK_RETURN_IF_ERROR(view.ReadEvent(position, &event));
+    return EventHandle(event, view.segment_list());
+  }
   auto owner = std::make_shared<EventOwner>();
   DAYBOOK_RETURN_IF_ERROR(view.ReadEvent(position, &event, &owner->buffer));
   owner->segments = view.segment_list();

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Backup beside a writer, restore, a repair from a backup, and a device that fails under a reader."""
+"""Backup beside a writer, restore, a repair from a backup, and a device that fails."""
 
 import json
 import os
