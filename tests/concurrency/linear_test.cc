@@ -73,7 +73,7 @@ TEST_CASE("the checker passes what is linearizable", "[linear]") {
   // Two that overlap may stand in either order.
   CHECK(Verdict({Appended(1, 4, 2, 2), Appended(2, 3, 1, 1)}) == "");
   // A conflict may have seen the state before or after one that overlaps with it.
-  for (const std::uint64_t actual : {1, 2}) {
+  for (const std::uint64_t actual : {std::uint64_t{1}, std::uint64_t{2}}) {
     CHECK(Verdict({Appended(1, 2, 1, 1), Appended(3, 6, 2, 2),
                    Read(4, 5, Outcome::kVersionConflict, actual)}) == "");
   }
