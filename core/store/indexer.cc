@@ -138,8 +138,8 @@ absl::Status Indexer::Index(SealedSegment* sealed) {
   DAYBOOK_ASSIGN_OR_RETURN(const std::shared_ptr<const SegmentIndex> index,
                            sealed->segment->index());
   const LogSegment& log = *sealed->segment->log();
-  DAYBOOK_RETURN_IF_ERROR(ApplyStreams(streams ? *streams : SummarizeStreams(log, *index), log,
-                                       *index, key, heads_));
+  DAYBOOK_RETURN_IF_ERROR(
+      ApplyStreams(streams ? *streams : SummarizeStreams(log, *index), log, *index, key, heads_));
   on_applied_(key.first_position + key.events - 1);
   return absl::OkStatus();
 }

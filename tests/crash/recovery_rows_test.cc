@@ -36,12 +36,13 @@ void CheckRefused(const CrashedStore& store, TailRow row, std::uint64_t segment,
   REQUIRE_OK(reader);
   const std::uint64_t readable = last_is_proven ? last : last - 1;
   const bool damaged =
-      (row == TailRow::kLaterPromise || row == TailRow::kWitness) && last_is_proven;
+      row == TailRow::kLaterPromise || row == TailRow::kWitness || row == TailRow::kFileIsShort;
+  const bool says_so = damaged && last_is_proven;
   CHECK(CrashedStore::Check(**reader, readable,
-                            damaged ? CrashedStore::End::kDamage : CrashedStore::End::kWhole) ==
+                            says_so ? CrashedStore::End::kDamage : CrashedStore::End::kWhole) ==
         "");
   CHECK((*reader)->visible().value() == readable);
-  if (damaged) CHECK_THAT(notices, HasText(SegmentFileName(segment)));
+  if (says_so) CHECK_THAT(notices, HasText(SegmentFileName(segment)));
   CHECK(store.Contents() == before);
 }
 
