@@ -26,6 +26,16 @@ absl::Status Damaged(std::string_view what) {
       "index: ", ToAbsl(what), "; it is derived: delete the folder index/ and open again"));
 }
 
+// What LMDB says of a full disk, as such.
+absl::Status ToldApart(const absl::Status& status, const std::filesystem::path& directory) {
+  constexpr std::uint64_t kNextToNothing = std::uint64_t{1} << 20;
+  if (!MayBeCutShort(status)) return status;
+  const absl::StatusOr<std::uint64_t> free = Directory::FreeBytes(directory);
+  if (!free.ok() || *free >= kNextToNothing) return status;
+  return absl::ResourceExhaustedError(
+      absl::StrCat("the disk is full; make room on it (", status.message(), ")"));
+}
+
 // Sorts like the number.
 std::array<char, 8> CatalogueKey(std::uint64_t first_position) {
   std::array<char, 8> key{};
@@ -160,7 +170,7 @@ absl::Status HeadStore::Parts::Write(const std::function<absl::Status(WriteTrans
       status = work(&transaction);
       if (status.ok()) status = transaction.Commit();
     }
-    if (!IsMapFull(status)) return status;
+    if (!IsMapFull(status)) return ToldApart(status, directory);
     DAYBOOK_RETURN_IF_ERROR(environment->GrowMap());
   }
 }
@@ -209,6 +219,7 @@ absl::StatusOr<std::unique_ptr<HeadStore>> HeadStore::Open(const std::filesystem
     absl::Status opened = parts->OpenEnvironment();
     if (opened.ok()) adopted = parts->Adopt();
     if (!adopted.ok()) opened = adopted.status();
+    opened = ToldApart(opened, directory);
     if (opened.ok() && *adopted) return std::unique_ptr<HeadStore>(new HeadStore(std::move(parts)));
     // Of these the folder is not the cause, nor would another one help.
     const bool hopeless = absl::IsPermissionDenied(opened) || absl::IsUnavailable(opened) ||

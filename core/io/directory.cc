@@ -121,6 +121,12 @@ absl::StatusOr<std::uint64_t> Directory::FileSize(const Path& path) {
   return static_cast<std::uint64_t>(info.st_size);
 }
 
+absl::StatusOr<std::uint64_t> Directory::FreeBytes(const Path& path) {
+  struct statfs info;
+  if (statfs(path.c_str(), &info) != 0) return OsError(errno, "look up the free room", path);
+  return static_cast<std::uint64_t>(info.f_bavail) * static_cast<std::uint64_t>(info.f_bsize);
+}
+
 absl::StatusOr<std::uint64_t> Directory::TreeBytes(const Path& path) {
   struct stat info;
   DAYBOOK_ASSIGN_OR_RETURN(const bool exists, LookUp(path, &info));

@@ -42,6 +42,8 @@ class Directory {
   // ...). What FUSE stands for cannot be known: it counts as local.
   static absl::StatusOr<bool> IsNetworkFileSystem(const Path& path);
   static absl::StatusOr<std::uint64_t> FileSize(const Path& path);
+  // The room that is left on the file system of `path`.
+  static absl::StatusOr<std::uint64_t> FreeBytes(const Path& path);
   // The sizes of all files at and below `path`, added; 0 where there is nothing. What vanishes
   // meanwhile does not count.
   static absl::StatusOr<std::uint64_t> TreeBytes(const Path& path);

@@ -182,4 +182,12 @@ TEST_CASE("a file that cannot be replaced stays as it was, and what was written 
 }
 
 }  // namespace
+
+TEST_CASE("the room that is left is known, and that of a path that is not there is not") {
+  const auto free = Directory::FreeBytes("/tmp");
+  REQUIRE_OK(free);
+  CHECK(*free > 0);
+  CHECK(absl::IsNotFound(Directory::FreeBytes("/tmp/is/not/there").status()));
+}
+
 }  // namespace daybook

@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <cerrno>
 #include <string>
-#include <system_error>
 #include <utility>
 
 #include "absl/strings/cord.h"
@@ -21,6 +20,7 @@ namespace {
 constexpr unsigned kReadersMax =
     1024;  // of all processes; a slot takes a cache line of the lock file
 constexpr char kMapFull[] = "daybook/map-full";
+constexpr char kCutShort[] = "daybook/io-error";
 constexpr std::uint64_t kMapBytesMin = std::uint64_t{64} << 10;
 
 static_assert(kKeyBytesMax == 511, "what LMDB is built with, checked again when it is opened");
@@ -85,23 +85,14 @@ const char* AdviceFor(absl::StatusCode code) {
   }
 }
 
-// Whether the disk has next to no room left.
-bool IsDiskFull(const std::filesystem::path& directory) {
-  constexpr std::uint64_t kNextToNothing = std::uint64_t{1} << 20;
-  std::error_code error;
-  const std::filesystem::space_info space = std::filesystem::space(directory, error);
-  return !error && space.available < kNextToNothing;
-}
-
 absl::Status KvError(int error, std::string_view what, const std::filesystem::path& directory) {
-  // LMDB says EIO where a full disk cut a write short.
-  if (error == EIO && IsDiskFull(directory)) error = ENOSPC;
   const absl::StatusCode code = CodeOf(error);
   const bool map_full = error == MDB_MAP_FULL;
   absl::Status status(
       code, absl::StrCat(ToAbsl(what), ": ", directory.native(), ": ", mdb_strerror(error), "; ",
                          map_full ? "grow the map" : AdviceFor(code)));
   if (map_full) status.SetPayload(kMapFull, absl::Cord());
+  if (error == EIO) status.SetPayload(kCutShort, absl::Cord());
   return status;
 }
 
@@ -119,6 +110,7 @@ MDB_txn* Txn(void* transaction) { return static_cast<MDB_txn*>(transaction); }
 
 }  // namespace
 
+bool MayBeCutShort(const absl::Status& status) { return status.GetPayload(kCutShort).has_value(); }
 bool IsMapFull(const absl::Status& status) { return status.GetPayload(kMapFull).has_value(); }
 
 class Environment::Impl {

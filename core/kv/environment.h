@@ -44,6 +44,8 @@ struct EnvironmentOptions {
 
 // Whether a kResourceExhausted of this module is about the map and not about the disk.
 bool IsMapFull(const absl::Status& status);
+// Whether a kDataLoss may mean a full disk: LMDB says EIO where a write was cut short.
+bool MayBeCutShort(const absl::Status& status);
 
 // A table of an Environment: a small value, good as long as the Environment is.
 class Table {

@@ -123,7 +123,7 @@ void RunWriters(Store* store, std::uint64_t seed, int commits, bool asynchronous
 }
 
 struct Totals {
-  std::uint64_t phases = 0, events = 0, held_back = 0;
+  std::uint64_t phases = 0, events = 0, held_back = 0, failed = 0;
   std::atomic<std::uint64_t> looks = 0;
 };
 
@@ -174,6 +174,7 @@ void RunPhases(std::uint64_t seed, int phases, Totals* totals) {
   done = true;
   for (std::thread& follower : followers) follower.join();
   totals->events += (*store)->visible().value();
+  totals->failed += wrong.empty() && complaints.first().empty() ? 0 : 1;
   CHECK(wrong == "");
   CHECK(complaints.first() == "");
 }
@@ -204,9 +205,11 @@ void RunSync(std::uint64_t seed, int commits, Totals* totals) {
   for (std::thread& follower : followers) follower.join();
   REQUIRE_OK(flushed);
   for (const auto& process : processes) {
+    totals->failed += Complaint(*process).empty() && SeenBy(*process) == all ? 0 : 1;
     CHECK(Complaint(*process) == "");
     CHECK(SeenBy(*process) == all);
   }
+  totals->failed += complaints.first().empty() ? 0 : 1;
   CHECK(complaints.first() == "");
   totals->events += all;
 }
@@ -216,8 +219,8 @@ void Count(const char* suite, const Totals& totals) {
             << ",\"events\":" << totals.events
             << ",\"visible_and_not_durable\":" << totals.held_back
             << ",\"looks_of_threads\":" << totals.looks
-            << ",\"reader_processes\":" << kReaderProcesses << ",\"seen_too_early\":0}"
-            << std::endl;
+            << ",\"reader_processes\":" << kReaderProcesses << ",\"failed\":" << totals.failed
+            << "}" << std::endl;
 }
 
 }  // namespace
