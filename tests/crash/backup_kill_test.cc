@@ -8,12 +8,12 @@
 
 #include <algorithm>
 #include <chrono>
-#include <cstdlib>
 #include <filesystem>
 #include <iostream>
 #include <random>
 #include <thread>
 
+#include "crash/process.h"
 #include "daybook/backup.h"
 #include "daybook/store.h"
 #include "tests/catch.h"
@@ -66,15 +66,7 @@ bool RunAndKill(std::chrono::microseconds after, const Body& body) {
   return WIFEXITED(status);
 }
 
-std::uint64_t Seed() {
-  const char* const given = std::getenv("DAYBOOK_SEED");
-  const std::uint64_t seed =
-      given != nullptr ? std::strtoull(given, nullptr, 10) : std::random_device{}();
-  std::cout << "DAYBOOK_SEED=" << seed << std::endl;
-  return seed;
-}
-
-int Kills() { return std::getenv("DAYBOOK_TEST_SHORT") != nullptr ? 30 : 120; }
+int Kills() { return Cycles(120, 30); }
 
 // The first `events` of both stores are the same.
 void CheckPrefix(const fs::path& restored, const fs::path& original, std::uint64_t events) {
@@ -102,7 +94,7 @@ void CheckPrefix(const fs::path& restored, const fs::path& original, std::uint64
 
 TEST_CASE("a backup that is killed stays what it was, and the next run goes on",
           "[backup][backup_kill]") {
-  const std::uint64_t seed = Seed();
+  const std::uint64_t seed = Seed("daybook_crash_test '[backup]'");
   std::mt19937_64 random(seed);
   TempFolder folder;
   const fs::path store = folder / "store";
@@ -151,15 +143,15 @@ TEST_CASE("a backup that is killed stays what it was, and the next run goes on",
   // A writer makes sure of the end of the log that the kill left; the backup is no longer than it.
   { REQUIRE_OK(Store::Open(store, {})); }
   CheckPrefix(folder / "restored", store, last->position.value());
-  std::cout << "backups killed " << Kills() - finished << " of " << Kills() << ", grown by "
-            << grown << ", position " << last->position.value() << ", segments " << last->segments
+  std::cout << "counted: {\"suite\":\"backup_kills\",\"runs\":" << Kills()
+            << ",\"killed\":" << Kills() - finished << ",\"grown_by\":" << grown << ",\"lost\":0}"
             << std::endl;
   CHECK(grown > Kills() / 20);
   CHECK(finished < Kills());
 }
 
 TEST_CASE("a restore that is killed leaves no store, or all of it", "[backup][restore_kill]") {
-  const std::uint64_t seed = Seed();
+  const std::uint64_t seed = Seed("daybook_crash_test '[backup]'");
   std::mt19937_64 random(seed);
   TempFolder folder;
   const fs::path backup = folder / "backup";
@@ -196,7 +188,8 @@ TEST_CASE("a restore that is killed leaves no store, or all of it", "[backup][re
     REQUIRE(absl::IsInvalidArgument(again));
     REQUIRE_THAT(std::string(again.message()), HasText("remove the folder"));
   }
-  std::cout << "restores killed " << Kills() - finished << " of " << Kills() << ", whole " << whole
+  std::cout << "counted: {\"suite\":\"restore_kills\",\"runs\":" << Kills()
+            << ",\"killed\":" << Kills() - finished << ",\"whole\":" << whole << ",\"lost\":0}"
             << std::endl;
   CHECK(finished < Kills());
 }

@@ -49,7 +49,7 @@ std::string Counts::Line(const std::string& what, double seconds) const {
   char time[80];
   std::snprintf(time, sizeof time, "\"seconds\":%.1f,\"states_a_minute\":%.0f", seconds,
                 static_cast<double>(states) / std::max(seconds, 0.001) * 60);
-  return "counted: {\"test\":\"" + what + "\"," + Pair("states", states) + "," +
+  return "counted: {\"suite\":\"" + what + "\"," + Pair("states", states) + "," +
          Pair("failures", failures) + "," + time + "," + Pair("duplicates", duplicates) + "," +
          Pair("recordings", recordings) + "," + Pair("operations", operations) + "," +
          Object("by_kind", by_kind,

@@ -152,7 +152,7 @@ std::string ErrorCounts::Line(double seconds) const {
   for (std::size_t i = 0; i < kErrorKinds; ++i) {
     errors += (i == 0 ? "" : ",") + Pair(kErrors[i].name, by_error[i]);
   }
-  std::string line = "counted: {\"test\":\"system_errors\"";
+  std::string line = "counted: {\"suite\":\"system_errors\"";
   for (const auto& [name, number] : std::initializer_list<std::pair<const char*, std::uint64_t>>{
            {"runs", runs},
            {"failures", failures},

@@ -1,0 +1,138 @@
+#!/usr/bin/env python3
+"""Makes the table of docs/reliability.md from what the suites counted.
+
+    tests/report/reliability.py JUNIT_XML... [--docs docs/reliability.md]
+
+A suite prints lines `counted: {"suite": NAME, ...}`. Prints the table; with --docs also writes the
+page, from reliability.md beside this program. Fails where a suite is missing or lost something.
+"""
+
+import argparse
+import datetime
+import json
+import pathlib
+import platform
+import re
+import sys
+import xml.etree.ElementTree as ElementTree
+
+COUNTED = re.compile(r"^counted: (\{.*\})$", re.M)
+NOT_XML = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f]")
+
+CRASH = "tests/crash/daybook_crash_test"
+DAMAGE = "tests/corruption/daybook_damage"
+CONCURRENT = "tests/concurrency/daybook_concurrency_test"
+
+# What was tried, the suites (by the beginning of their names), what they counted, which of their
+# numbers are losses, and the command. The sums of all suites of a row stand in the text.
+ROWS = [
+    ("crash states", ["crash_states"],
+     "{states:,} states of {operations:,} operations, {verified:,} also verified", ["failures"],
+     "tests/simulation/daybook_crash_states"),
+    ("errors of the system", ["system_errors"],
+     "{runs:,} runs, {strikes:,} failed calls, {poisoned:,} poisoned stores", ["failures"],
+     "tests/simulation/daybook_system_errors"),
+    ("damage: bits of the log", ["damage.log_bits"],
+     "{cases:,} flips: {found:,} found by all who were asked, {window:,} in the window", ["failed"],
+     f"{DAMAGE} --suite log_bits"),
+    ("damage: bits of what is derived", ["damage.derived_bits"], "{cases:,} flips", ["failed"],
+     f"{DAMAGE} --suite derived_bits"),
+    ("damage: lengths", ["damage.cuts"], "{cases:,} files cut off", ["failed"], f"{DAMAGE} --suite cuts"),
+    ("damage: sectors", ["damage.sectors", "damage.swaps"],
+     "{cases:,} sectors zeroed, doubled or swapped, {window:,} in the window", ["failed"],
+     f"{DAMAGE} --suite sectors"),
+    ("kill -9", ["kill"],
+     "{kills:,} writers and {reader_kills:,} readers killed, {acknowledged_events:,} events "
+     "acknowledged", ["lost"], f'{CRASH} "[kill]"'),
+    ("power losses", ["power"],
+     "{power_losses:,} losses, {sectors_undone:,} sectors and {names_undone:,} names taken back, "
+     "{acknowledged_events:,} events acknowledged", ["lost", "damaged"], f'{CRASH} "[power]"'),
+    ("failed syncs", ["poison"],
+     "{runs:,} runs, {acknowledged_events:,} events acknowledged, {unknown_commits:,} outcomes "
+     "unknown", ["lost"], f'{CRASH} "[poison]"'),
+    ("full disks", ["full_disk"],
+     "{full_disks:,} full disks, {acknowledged:,} events acknowledged", ["lost"],
+     f'{CRASH} "[full_disk]"'),
+    ("backups and restores killed", ["backup_kills", "restore_kills"],
+     "{runs:,} runs, {killed:,} of them killed", ["lost"], f'{CRASH} "[backup]"'),
+    ("linearizability", ["linear"],
+     "{histories:,} histories, {operations:,} operations, {overlapping_pairs:,} overlapping pairs",
+     ["violations"], f'{CONCURRENT} "[linear]"'),
+    ("readers and the durable position", ["watermark"],
+     "{phases:,} phases, {events:,} events", ["failed"], f'{CONCURRENT} "[watermark]"'),
+    ("seeded bugs", ["seeded_bugs"], "{seeds:,} bugs, {caught:,} caught", ["missed"],
+     "ctest -R seeded_bugs"),
+    ("fuzzing", ["fuzz."],
+     "{executions:,} executions, {accepted:,} past the checksums", ["findings"],
+     "tests/fuzz/run.py smoke"),
+]
+# Made to fail: what they count is no loss.
+NOT_COUNTED = ("power.lying_disk", "damage.must_fail", "fuzz.canary", "fuzz.frames_canary")
+
+
+def counts(paths):
+    """All that was counted, by suite."""
+    found = {}
+    for path in paths:
+        # What a test printed may hold control characters, which XML does not know.
+        tree = ElementTree.fromstring(NOT_XML.sub("?", path.read_text(errors="replace")))
+        for case in tree.iter("testcase"):
+            for line in COUNTED.findall(case.findtext("system-out") or ""):
+                counted = json.loads(line)
+                # A suite that runs twice is one run in short and one in full.
+                if size(counted) >= size(found.get(counted["suite"], {})):
+                    found[counted["suite"]] = counted
+    return found
+
+
+def size(counted):
+    return sum(value for value in counted.values() if isinstance(value, int))
+
+
+def of_row(found, prefixes):
+    """The numbers of all suites of a row, added; None where there is none."""
+    suites = [counted for name, counted in found.items()
+              if name not in NOT_COUNTED
+              and any(name == p or name.startswith(p.rstrip(".") + ".") for p in prefixes)]
+    if not suites:
+        return None
+    sums = {}
+    for counted in suites:
+        for name, value in counted.items():
+            if isinstance(value, (int, float)) and not isinstance(value, bool):
+                sums[name] = sums.get(name, 0) + value
+    return sums
+
+
+def table(found):
+    """The table's lines, and whether every row is there and lost nothing."""
+    lines = ["| what was tried | how often | lost | command |", "|---|---|---|---|"]
+    good = True
+    for what, prefixes, text, losses, command in ROWS:
+        sums = of_row(found, prefixes)
+        if sums is None:
+            print(f"reliability: nothing was counted of {what}", file=sys.stderr)
+            good = False
+            continue
+        lost = sum(sums.get(name, 0) for name in losses)
+        good = good and lost == 0
+        lines.append(f"| {what} | {text.format(**sums)} | {lost:,} | `{command}` |")
+    return lines, good
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("junit", nargs="+", type=pathlib.Path)
+    parser.add_argument("--docs", type=pathlib.Path)
+    options = parser.parse_args()
+    lines, good = table(counts(options.junit))
+    print("\n".join(lines))
+    if options.docs:
+        page = (pathlib.Path(__file__).parent / "reliability.md").read_text()
+        when = f"\n\nRun on {datetime.date.today()}, Linux {platform.release()}, 2 cores."
+        options.docs.write_text(page.replace("<!-- table -->", "\n".join(lines) + when))
+    return 0 if good else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
