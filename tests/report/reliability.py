@@ -4,7 +4,7 @@
     tests/report/reliability.py JUNIT_XML... [--docs docs/reliability.md]
 
 A suite prints lines `counted: {"suite": NAME, ...}`. Prints the table; with --docs also writes the
-page, from reliability.md beside this program. Fails where a suite is missing or lost something.
+page, from reliability.page beside this program. Fails where a suite is missing or lost something.
 """
 
 import argparse
@@ -33,7 +33,7 @@ ROWS = [
      "{runs:,} runs, {strikes:,} failed calls, {poisoned:,} poisoned stores", ["failures"],
      "tests/simulation/daybook_system_errors"),
     ("damage: bits of the log", ["damage.log_bits"],
-     "{cases:,} flips: {found:,} found by all who were asked, {window:,} in the window", ["failed"],
+     "{cases:,} flips, {window:,} of them in the window", ["failed"],
      f"{DAMAGE} --suite log_bits"),
     ("damage: bits of what is derived", ["damage.derived_bits"], "{cases:,} flips", ["failed"],
      f"{DAMAGE} --suite derived_bits"),
@@ -128,7 +128,7 @@ def main():
     lines, good = table(counts(options.junit))
     print("\n".join(lines))
     if options.docs:
-        page = (pathlib.Path(__file__).parent / "reliability.md").read_text()
+        page = (pathlib.Path(__file__).parent / "reliability.page").read_text()
         when = f"\n\nRun on {datetime.date.today()}, Linux {platform.release()}, 2 cores."
         options.docs.write_text(page.replace("<!-- table -->", "\n".join(lines) + when))
     return 0 if good else 1
