@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "base/status.h"
+#include "base/seeded_bug.h"
 #include "read/selector.h"
 #include "read/view.h"
 
@@ -139,6 +140,7 @@ absl::StatusOr<std::uint64_t> FindId(const ReadView& view, std::string_view stre
                                                             Position(first + local), &event));
       if (event.id == id && event.stream == stream) return event.position.value();
     }
+    if (IsSeeded(SeededBug::kIdInSealedMissed)) break;
   }
   return 0;
 }

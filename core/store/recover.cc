@@ -4,6 +4,7 @@
 #include <array>
 
 #include "absl/strings/str_cat.h"
+#include "base/seeded_bug.h"
 #include "base/status.h"
 #include "io/directory.h"
 #include "io/file.h"
@@ -80,7 +81,7 @@ absl::Status RecoverTail(const std::filesystem::path& directory, const CatchUp& 
     return Refuse(segment, scanner, witness, decision);
   }
   DAYBOOK_ASSIGN_OR_RETURN(File file, File::OpenReadWrite(directory / segment.name()));
-  if (decision.verdict == TailVerdict::kTorn) {
+  if (decision.verdict == TailVerdict::kTorn && !IsSeeded(SeededBug::kTornTailKept)) {
     Tell(on_notice, Notice::Severity::kWarning,
          absl::StrCat(segment.name(), ", offset ", evidence.bad_offset, ": ",
                       Describe(decision.row), "; ", evidence.nonzero_end - evidence.bad_offset,
@@ -89,7 +90,9 @@ absl::Status RecoverTail(const std::filesystem::path& directory, const CatchUp& 
         ZeroWhatIsNot(segment.bytes(), evidence.bad_offset, evidence.nonzero_end, &file));
   }
   const std::uint64_t proven = std::max(scanner.promised_upto(), kSegmentHeaderBytes);
-  DAYBOOK_RETURN_IF_ERROR(RewriteInPlace(proven, scanner.offset(), &file));
+  if (!IsSeeded(SeededBug::kPageCacheBelieved)) {
+    DAYBOOK_RETURN_IF_ERROR(RewriteInPlace(proven, scanner.offset(), &file));
+  }
   DAYBOOK_RETURN_IF_ERROR(file.SyncData());
   return Directory::Sync(directory / "log");
 }

@@ -240,6 +240,7 @@ void Work(const Exploration& exploration, std::uint64_t worker, const StoreOpene
           int result) {
   ExplorerPlan plan;
   plan.failures_folder = exploration.failures_folder;
+  plan.failures_max = exploration.failures_max;
   plan.states_max = (exploration.states + exploration.workers - 1) / exploration.workers;
   Explorer explorer(plan, opener);
   for (std::uint64_t run = 0; !explorer.IsDone(); ++run) {
