@@ -205,7 +205,8 @@ absl::Status GroupCommit::WriteGroup(Group* group) {
     Publish(*group);
     visible_.store(writer_.tail().next_position - 1);
   }
-  if (syncs && !IsSeeded(SeededBug::kAcknowledgeBeforeSync)) DAYBOOK_RETURN_IF_ERROR(writer_.Sync());
+  if (syncs && !IsSeeded(SeededBug::kAcknowledgeBeforeSync))
+    DAYBOOK_RETURN_IF_ERROR(writer_.Sync());
   Publish(*group);
   written_position_ = writer_.tail().next_position - 1;
   if (writer_.durable_upto() == writer_.tail().offset ||

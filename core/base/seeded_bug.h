@@ -17,21 +17,20 @@ enum class SeededBug : std::uint8_t {
   kReaderBelievesPageCache,  // another process reads frames that nothing proves to be durable
   kPromiseTooEarly,          // a frame promises what is before it, synced or not
   // Errors of the system.
-  kFailedSyncRetried,       // and the second time it is said to have worked
-  kGoesOnAfterFailedSync,   // no poison
-  kPoisonedShowsUnsynced,   // poisoned, but what was visible stays so
-  kShortWriteIgnored,       // what a short write left out is not written
+  kFailedSyncRetried,      // and the second time it is said to have worked
+  kGoesOnAfterFailedSync,  // no poison
+  kPoisonedShowsUnsynced,  // poisoned, but what was visible stays so
+  kShortWriteIgnored,      // what a short write left out is not written
   // The next segment.
   kSegmentFileNotSynced,    // used before its header is on the device
   kSegmentFolderNotSynced,  // used before its name is on the device
-  kSpareNotSynced,          // used before its zeros are on the device
   // Recovery.
-  kChecksumSkipped,         // frames are not compared with the hash of their body
-  kFrameHashSkipped,        // nor their headers with theirs, which the segment's salt is part of
-  kChainSkipped,            // nor with the hash of the frame before
-  kTornTailKept,            // what a torn write left is not cleared
-  kPageCacheBelieved,       // what may not be on the device is not written again
-  kLaterPromiseIgnored,     // damage below what a later frame promises passes for a torn tail
+  kChecksumSkipped,      // frames are not compared with the hash of their body
+  kFrameHashSkipped,     // nor their headers with theirs, which the segment's salt is part of
+  kChainSkipped,         // nor with the hash of the frame before
+  kTornTailKept,         // what a torn write left is not cleared
+  kPageCacheBelieved,    // what may not be on the device is not written again
+  kLaterPromiseIgnored,  // damage below what a later frame promises passes for a torn tail
   // The index.
   kLastHeadDropped,         // the last stream of a flush is left out
   kLastTagDropped,          // the last tag of a sidecar is left out
@@ -42,7 +41,7 @@ enum class SeededBug : std::uint8_t {
   kIdInSealedMissed,        // ids are looked for in the active segment only
   kClockBelieved,           // a clock that goes back takes recorded_at back
 };
-inline constexpr int kSeededBugs = 24;
+inline constexpr int kSeededBugs = 23;
 
 #ifdef DAYBOOK_SEEDED_BUGS
 bool IsSeeded(SeededBug bug);  // tests/seeded_bugs/seeded_bug.cc

@@ -6,8 +6,8 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "base/status.h"
 #include "base/seeded_bug.h"
+#include "base/status.h"
 #include "index/active_arrays.h"
 #include "index/bloom.h"
 #include "index/radix_sort.h"

@@ -118,9 +118,9 @@ absl::Status SegmentWriter::WriteFrame(FrameKind kind, std::uint32_t commits, st
   for (std::size_t i = 1; i < all.size(); ++i) hasher.Update(all[i]);
   all.push_back(std::span(kZeros).first(RestOfNewPage(tail_.offset, length, tail_.segment.bytes)));
 
-  FrameHeader header = MakeFrameHeader(kind, tail_.offset, length, tail_.next_position,
-                                       IsSeeded(SeededBug::kPromiseTooEarly) ? tail_.offset : durable_upto_,
-                                       tail_.last_hash);
+  FrameHeader header = MakeFrameHeader(
+      kind, tail_.offset, length, tail_.next_position,
+      IsSeeded(SeededBug::kPromiseTooEarly) ? tail_.offset : durable_upto_, tail_.last_hash);
   header.commits = commits;
   header.events = events;
   header.body_hash = hasher.Digest();

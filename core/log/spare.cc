@@ -4,7 +4,6 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "base/seeded_bug.h"
 #include "base/status.h"
 #include "io/directory.h"
 
@@ -112,9 +111,9 @@ absl::Status SpareMaker::Make(std::uint64_t bytes) {
   absl::Status status;
   for (std::uint64_t at = 0; at < bytes && status.ok(); at += kPiece) {
     status = file->ZeroFill(at, std::min(kPiece, bytes - at), [this] { return !Closing(); });
-    if (status.ok() && !IsSeeded(SeededBug::kSpareNotSynced)) status = file->SyncData();
+    if (status.ok()) status = file->SyncData();
   }
-  if (status.ok() && !IsSeeded(SeededBug::kSpareNotSynced)) status = file->Sync();
+  if (status.ok()) status = file->Sync();
   if (!status.ok()) {
     // Gives the room back at once: others may need it more.
     const absl::Status removed = Directory::Remove(path());

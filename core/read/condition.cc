@@ -5,8 +5,8 @@
 #include <memory>
 #include <optional>
 
-#include "base/status.h"
 #include "base/seeded_bug.h"
+#include "base/status.h"
 #include "read/selector.h"
 #include "read/view.h"
 

@@ -23,7 +23,6 @@ constexpr std::array<std::string_view, kSeededBugs> kNames = {
     "short_write_ignored",
     "segment_file_not_synced",
     "segment_folder_not_synced",
-    "spare_not_synced",
     "checksum_skipped",
     "frame_hash_skipped",
     "chain_skipped",

@@ -105,8 +105,8 @@ void Explorer::Explore(const Recording& recording, std::size_t depth) {
       const Op& op = recording.log[n - 1];
       disk.Apply(op, static_cast<std::uint32_t>(n) + static_cast<std::uint32_t>(depth << 24));
       if (op.kind == Op::Kind::kMark) {
-        moment.acknowledged = op.offset;
-        moment.handed_over = op.other;
+        moment.acknowledged = std::max(moment.acknowledged, op.offset);
+        if (op.other != 0) moment.handed_over = op.other;
       }
       moment.is_quiet = op.kind == Op::Kind::kSync || op.kind == Op::Kind::kSyncFolder ||
                         op.kind == Op::Kind::kMark;
