@@ -81,13 +81,15 @@ absl::Status RecoverTail(const std::filesystem::path& directory, const CatchUp& 
     return Refuse(segment, scanner, witness, decision);
   }
   DAYBOOK_ASSIGN_OR_RETURN(File file, File::OpenReadWrite(directory / segment.name()));
-  if (decision.verdict == TailVerdict::kTorn && !IsSeeded(SeededBug::kTornTailKept)) {
+  if (decision.verdict == TailVerdict::kTorn) {
     Tell(on_notice, Notice::Severity::kWarning,
          absl::StrCat(segment.name(), ", offset ", evidence.bad_offset, ": ",
                       Describe(decision.row), "; ", evidence.nonzero_end - evidence.bad_offset,
                       " bytes after position ", evidence.last_position, " are cleared"));
-    DAYBOOK_RETURN_IF_ERROR(
-        ZeroWhatIsNot(segment.bytes(), evidence.bad_offset, evidence.nonzero_end, &file));
+    if (!IsSeeded(SeededBug::kTornTailKept)) {
+      DAYBOOK_RETURN_IF_ERROR(
+          ZeroWhatIsNot(segment.bytes(), evidence.bad_offset, evidence.nonzero_end, &file));
+    }
   }
   const std::uint64_t proven = std::max(scanner.promised_upto(), kSegmentHeaderBytes);
   if (!IsSeeded(SeededBug::kPageCacheBelieved)) {
