@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "base/seeded_bug.h"
 #include "base/status.h"
 
 namespace daybook {
@@ -200,10 +201,18 @@ absl::Status GroupCommit::WriteGroup(Group* group) {
   // before they are published.
   if (syncs && writer_.tail().offset - offset >= kLargeFrameBytes) writer_.BeginSync(offset);
   AddToIndex(*group, offset);
-  if (syncs) DAYBOOK_RETURN_IF_ERROR(writer_.Sync());
+  if (IsSeeded(SeededBug::kReaderSeesUnsynced)) {
+    Publish(*group);
+    visible_.store(writer_.tail().next_position - 1);
+  }
+  if (syncs && !IsSeeded(SeededBug::kAcknowledgeBeforeSync))
+    DAYBOOK_RETURN_IF_ERROR(writer_.Sync());
   Publish(*group);
   written_position_ = writer_.tail().next_position - 1;
-  if (writer_.durable_upto() == writer_.tail().offset) synced_position_ = written_position_;
+  if (writer_.durable_upto() == writer_.tail().offset ||
+      IsSeeded(SeededBug::kAcknowledgeBeforeSync)) {
+    synced_position_ = written_position_;
+  }
   return absl::OkStatus();
 }
 
@@ -275,6 +284,7 @@ void GroupCommit::HandOn() {
 }
 
 void GroupCommit::Poison(const absl::Status& cause) {
+  if (IsSeeded(SeededBug::kGoesOnAfterFailedSync)) return;
   poisoned_ = absl::FailedPreconditionError(
       absl::StrCat("the store is poisoned, nothing more can be appended: ", cause.message(),
                    "; close it and open it again"));
@@ -282,7 +292,9 @@ void GroupCommit::Poison(const absl::Status& cause) {
     config_.on_notice({Notice::Severity::kError, std::string(poisoned_.message())});
   }
   // What was written but not synced may never reach the device: nobody sees it any more.
-  visible_.store(durable(), std::memory_order_release);
+  if (!IsSeeded(SeededBug::kPoisonedShowsUnsynced)) {
+    visible_.store(durable(), std::memory_order_release);
+  }
   while (!queue_.empty()) {
     const std::shared_ptr<Group> group = std::move(queue_.front());
     queue_.pop_front();

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "absl/container/flat_hash_set.h"
+#include "base/seeded_bug.h"
 #include "base/status.h"
 #include "log/event_codec.h"
 
@@ -66,7 +67,7 @@ bool Sequencer::CheckIds(const Commit::Impl& commit, std::uint64_t looked_upto,
       asked.emplace(entry, event.id.bytes());
     }
   }
-  if (asked.empty()) return true;
+  if (asked.empty() || IsSeeded(SeededBug::kIdOnItsWayMissed)) return true;
   if (forgotten_upto_ > looked_upto) {
     result->outcome = Sequenced::Outcome::kLookAgain;
     return false;
@@ -109,6 +110,7 @@ bool Sequencer::CheckVersions(const Commit::Impl& commit, std::uint64_t looked_u
 bool Sequencer::CheckConditions(const Commit::Impl& commit, std::uint64_t looked_upto,
                                 Sequenced* result) const {
   if (commit.conditions.empty() || sequenced_ == looked_upto) return true;
+  if (IsSeeded(SeededBug::kConflictOnItsWayMissed)) return true;
   if (forgotten_upto_ > looked_upto) {
     result->outcome = Sequenced::Outcome::kLookAgain;
     return false;
@@ -214,7 +216,8 @@ void Sequencer::Place(Commit::Impl* commit, Group* group) {
 std::int64_t Sequencer::NextTime() {
   const std::int64_t now = config_.clock().unix_nanoseconds();
   clock_behind_ns_ = now < last_recorded_at_ ? last_recorded_at_ - now : 0;
-  last_recorded_at_ = std::max(now, last_recorded_at_ + 1);
+  last_recorded_at_ =
+      IsSeeded(SeededBug::kClockBelieved) ? now : std::max(now, last_recorded_at_ + 1);
   return last_recorded_at_;
 }
 

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "base/seeded_bug.h"
 #include "base/status.h"
 #include "index/head_store_format.h"
 #include "io/directory.h"
@@ -272,6 +273,7 @@ absl::Status HeadStore::Apply(std::vector<Update>* updates, const SidecarKey& se
   const std::uint64_t last = std::max(applied, segment.first_position + segment.events - 1);
   std::sort(updates->begin(), updates->end(),
             [](const Update& a, const Update& b) { return a.stream < b.stream; });
+  if (IsSeeded(SeededBug::kLastHeadDropped) && !updates->empty()) updates->pop_back();
   std::size_t begin = 0;
   do {
     const std::size_t end = std::min(updates->size(), begin + kUpdatesPerTransaction);

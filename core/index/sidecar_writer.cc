@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "base/seeded_bug.h"
 #include "base/status.h"
 #include "index/active_arrays.h"
 #include "index/bloom.h"
@@ -142,6 +143,9 @@ absl::Status WriteColumn(SidecarSection column_section, SidecarSection terms_sec
 }
 
 absl::Status WriteTags(std::span<const TagEntry> entries, SectionWriter* out) {
+  if (IsSeeded(SeededBug::kLastTagDropped) && !entries.empty()) {
+    entries = entries.first(entries.size() - 1);
+  }
   // The entries are sorted through words {upper half of the hash, place}; the places ascend, and so
   // do the locals of a tag.
   std::vector<std::uint64_t> order(entries.size());

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "base/seeded_bug.h"
 #include "base/status.h"
 #include "io/os_error.h"
 #include "io/system.h"
@@ -143,6 +144,7 @@ absl::Status File::WriteVectorAt(std::uint64_t offset,
         [&] { return system::Pwritev(fd_, iovecs.data(), count, static_cast<off_t>(offset)); });
     if (written < 0) return OsError(errno, "write", path_);
     if (written == 0) return OsError(EIO, "write", path_);  // or this would go on for ever
+    if (IsSeeded(SeededBug::kShortWriteIgnored)) return absl::OkStatus();
     remaining.Advance(static_cast<std::size_t>(written));
     offset += static_cast<std::uint64_t>(written);
   }
@@ -152,7 +154,9 @@ absl::Status File::WriteVectorAt(std::uint64_t offset,
 // Neither sync is tried again, not even after EINTR: a second call may report success for pages
 // that the first dropped.
 absl::Status File::SyncData() {
-  if (system::Fdatasync(fd_) != 0) return OsError(errno, "sync data", path_);
+  int result = system::Fdatasync(fd_);
+  if (IsSeeded(SeededBug::kFailedSyncRetried) && result != 0) result = system::Fdatasync(fd_);
+  if (result != 0) return OsError(errno, "sync data", path_);
   return absl::OkStatus();
 }
 

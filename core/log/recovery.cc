@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "base/seeded_bug.h"
 #include "log/frame.h"
 
 namespace daybook {
@@ -10,7 +11,9 @@ namespace daybook {
 TailDecision DecideTail(const TailEvidence& e) {
   // A segment has its full size, synced, before its first event.
   if (e.file_is_short) return {TailVerdict::kCorrupt, TailRow::kFileIsShort};
-  if (e.later_promise > e.bad_offset) return {TailVerdict::kCorrupt, TailRow::kLaterPromise};
+  if (e.later_promise > e.bad_offset && !IsSeeded(SeededBug::kLaterPromiseIgnored)) {
+    return {TailVerdict::kCorrupt, TailRow::kLaterPromise};
+  }
   if (e.witnessed_position > e.last_position) return {TailVerdict::kCorrupt, TailRow::kWitness};
   if (e.nonzero_end == 0) return {TailVerdict::kIntact, TailRow::kBlank};
   // A seal is the last thing that is written to a segment.

@@ -9,6 +9,7 @@
 
 #include "base/check.h"
 #include "base/checksum.h"
+#include "base/seeded_bug.h"
 #include "base/status.h"
 #include "io/directory.h"
 #include "log/frame.h"
@@ -117,8 +118,9 @@ absl::Status SegmentWriter::WriteFrame(FrameKind kind, std::uint32_t commits, st
   for (std::size_t i = 1; i < all.size(); ++i) hasher.Update(all[i]);
   all.push_back(std::span(kZeros).first(RestOfNewPage(tail_.offset, length, tail_.segment.bytes)));
 
-  FrameHeader header = MakeFrameHeader(kind, tail_.offset, length, tail_.next_position,
-                                       durable_upto_, tail_.last_hash);
+  FrameHeader header = MakeFrameHeader(
+      kind, tail_.offset, length, tail_.next_position,
+      IsSeeded(SeededBug::kPromiseTooEarly) ? tail_.offset : durable_upto_, tail_.last_hash);
   header.commits = commits;
   header.events = events;
   header.body_hash = hasher.Digest();
@@ -165,14 +167,14 @@ absl::Status SegmentWriter::Activate(const SegmentPlan& plan, SpareMaker* spare)
   }
   DAYBOOK_ASSIGN_OR_RETURN(File file, spare->Open());
   DAYBOOK_RETURN_IF_ERROR(file.WriteAt(0, BytesOf(header)));
-  DAYBOOK_RETURN_IF_ERROR(file.SyncData());
+  if (!IsSeeded(SeededBug::kSegmentFileNotSynced)) DAYBOOK_RETURN_IF_ERROR(file.SyncData());
   const std::filesystem::path log = directory_ / "log";
   const std::filesystem::path name = log / SegmentFileName(plan.first_position);
   DAYBOOK_RETURN_IF_ERROR(replaces ? Directory::Rename(spare->path(), name)
                                    : Directory::RenameNoReplace(spare->path(), name));
   // Until the folder is synced a crash may bring back the old name; nothing has been acknowledged
   // in this segment yet.
-  DAYBOOK_RETURN_IF_ERROR(Directory::Sync(log));
+  if (!IsSeeded(SeededBug::kSegmentFolderNotSynced)) DAYBOOK_RETURN_IF_ERROR(Directory::Sync(log));
   spare->Taken();
   DAYBOOK_ASSIGN_OR_RETURN(file_, File::OpenReadWrite(name));
   tail_.segment = plan;

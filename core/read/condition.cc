@@ -5,6 +5,7 @@
 #include <memory>
 #include <optional>
 
+#include "base/seeded_bug.h"
 #include "base/status.h"
 #include "read/selector.h"
 #include "read/view.h"
@@ -140,6 +141,7 @@ absl::StatusOr<std::uint64_t> FindId(const ReadView& view, std::string_view stre
           index->links()[local].offset(), Position(first + local), &event, &buffer));
       if (event.id == id && event.stream == stream) return event.position.value();
     }
+    if (IsSeeded(SeededBug::kIdInSealedMissed)) break;
   }
   return 0;
 }

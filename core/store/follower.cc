@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "base/seeded_bug.h"
 #include "base/status.h"
 #include "io/directory.h"
 #include "log/recovery.h"
@@ -25,7 +26,9 @@ std::uint64_t ProvenPosition(const LogSegment& segment) {
     }
     ends.emplace_back(scanner.offset(), scanner.next_position() - 1);
   }
-  if (scanner.sealed()) return scanner.next_position() - 1;
+  if (scanner.sealed() || IsSeeded(SeededBug::kReaderBelievesPageCache)) {
+    return scanner.next_position() - 1;
+  }
   TailEvidence evidence;
   evidence.bad_offset = scanner.offset();
   const absl::Status loaded = segment.LoadFrom(scanner.offset());

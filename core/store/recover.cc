@@ -4,6 +4,7 @@
 #include <array>
 
 #include "absl/strings/str_cat.h"
+#include "base/seeded_bug.h"
 #include "base/status.h"
 #include "io/directory.h"
 #include "io/file.h"
@@ -85,11 +86,15 @@ absl::Status RecoverTail(const std::filesystem::path& directory, const CatchUp& 
          absl::StrCat(segment.name(), ", offset ", evidence.bad_offset, ": ",
                       Describe(decision.row), "; ", evidence.nonzero_end - evidence.bad_offset,
                       " bytes after position ", evidence.last_position, " are cleared"));
-    DAYBOOK_RETURN_IF_ERROR(
-        ZeroWhatIsNot(segment.bytes(), evidence.bad_offset, evidence.nonzero_end, &file));
+    if (!IsSeeded(SeededBug::kTornTailKept)) {
+      DAYBOOK_RETURN_IF_ERROR(
+          ZeroWhatIsNot(segment.bytes(), evidence.bad_offset, evidence.nonzero_end, &file));
+    }
   }
   const std::uint64_t proven = std::max(scanner.promised_upto(), kSegmentHeaderBytes);
-  DAYBOOK_RETURN_IF_ERROR(RewriteInPlace(proven, scanner.offset(), &file));
+  if (!IsSeeded(SeededBug::kPageCacheBelieved)) {
+    DAYBOOK_RETURN_IF_ERROR(RewriteInPlace(proven, scanner.offset(), &file));
+  }
   DAYBOOK_RETURN_IF_ERROR(file.SyncData());
   return Directory::Sync(directory / "log");
 }

@@ -1,5 +1,5 @@
 // Crash states of the simulated disk: daybook_crash_states [--states N] [--seed S] [--workers W]
-// [--failures FOLDER] | --replay FILE
+// [--failures FOLDER] [--failures-max N] [--workload NAME] | --replay FILE
 
 #include <cstdio>
 #include <cstdlib>
@@ -28,6 +28,10 @@ int Main(int argc, char** argv) {
     if (option == "--states") exploration.states = std::strtoull(value, nullptr, 10);
     if (option == "--seed") exploration.seed = std::strtoull(value, nullptr, 10);
     if (option == "--workers") exploration.workers = std::strtoull(value, nullptr, 10);
+    if (option == "--failures-max") {
+      exploration.failures_max = std::strtoull(value, nullptr, 10);
+    }
+    if (option == "--workload") exploration.workload = value;
     if (option == "--failures") exploration.failures_folder = value;
   }
   const Counts counts = ExploreCrashStates(exploration, &Store::Open);

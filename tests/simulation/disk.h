@@ -55,7 +55,7 @@ struct Op {
   std::uint32_t to_folder = 0;   // of a rename
   std::string name, to_name;     // in them
   std::uint64_t offset = 0;      // of kWrite; the size of kResize; a number of kMark
-  std::uint64_t other = 0;       // another number of kMark
+  std::uint64_t other = 0;       // another number of kMark; 0: as before
   std::vector<std::byte> bytes;  // of kWrite
 };
 

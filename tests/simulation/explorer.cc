@@ -105,8 +105,8 @@ void Explorer::Explore(const Recording& recording, std::size_t depth) {
       const Op& op = recording.log[n - 1];
       disk.Apply(op, static_cast<std::uint32_t>(n) + static_cast<std::uint32_t>(depth << 24));
       if (op.kind == Op::Kind::kMark) {
-        moment.acknowledged = op.offset;
-        moment.handed_over = op.other;
+        moment.acknowledged = std::max(moment.acknowledged, op.offset);
+        if (op.other != 0) moment.handed_over = op.other;
       }
       moment.is_quiet = op.kind == Op::Kind::kSync || op.kind == Op::Kind::kSyncFolder ||
                         op.kind == Op::Kind::kMark;
@@ -186,9 +186,11 @@ void Explorer::Look(const Moment& moment, const Choice& choice) {
   counts_.verified += plan.verifies ? 1 : 0;
   counts_.reopened += plan.reopens ? 1 : 0;
   counts_.with_index += state.index.empty() ? 0 : 1;
-  // A machine that went down while a killed process' store was recovered is a crash of its own.
-  const std::uint64_t every =
-      choice.kind == Choice::Kind::kKilled ? plan_.recovery_every / 4 : plan_.recovery_every;
+  // A machine that went down while a killed process' store was recovered is a crash of its own; and
+  // what stands behind the one write that was lost must not come to life behind the next.
+  const bool is_telling =
+      choice.kind == Choice::Kind::kKilled || choice.kind == Choice::Kind::kOneLost;
+  const std::uint64_t every = is_telling ? plan_.recovery_every / 4 : plan_.recovery_every;
   const bool goes_deeper = moment.depth + 1 < kDepths && random_() % every == 0;
   Recording recovery;
   const std::string what =
@@ -240,12 +242,16 @@ void Work(const Exploration& exploration, std::uint64_t worker, const StoreOpene
           int result) {
   ExplorerPlan plan;
   plan.failures_folder = exploration.failures_folder;
+  plan.failures_max = exploration.failures_max;
   plan.states_max = (exploration.states + exploration.workers - 1) / exploration.workers;
   Explorer explorer(plan, opener);
   for (std::uint64_t run = 0; !explorer.IsDone(); ++run) {
     // The small one once, in the first round of the first worker.
     const std::uint64_t turn = run * exploration.workers + worker;
-    const std::size_t workload = turn == 0 ? 0 : 1 + turn % (kWorkloads - 1);
+    std::size_t workload = turn == 0 ? 0 : 1 + turn % (kWorkloads - 1);
+    for (std::size_t i = 0; i < kWorkloads; ++i) {
+      if (exploration.workload == WorkloadName(i)) workload = i;
+    }
     explorer.ExploreWorkload(workload, exploration.seed + turn);
   }
   const Counts counts = explorer.counts();

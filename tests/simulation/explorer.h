@@ -85,6 +85,8 @@ struct Exploration {
   std::uint64_t states = 0;
   std::uint64_t seed = 0;
   std::uint64_t workers = 2;
+  std::uint64_t failures_max = 5;  // of each worker
+  std::string workload;            // only this one
   std::string failures_folder;
 };
 Counts ExploreCrashStates(const Exploration& exploration, const StoreOpener& opener);

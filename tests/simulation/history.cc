@@ -83,6 +83,18 @@ void History::Plan(std::size_t events, const Shape& shape, Random* random) {
   }
 }
 
+void History::PlanAlike(const History& longer, Random* random) {
+  const std::uint64_t first = size() + 1;
+  for (std::uint64_t i = 0; i < longer.at(first).commit_events; ++i) {
+    auto event = std::make_shared<Planned>(longer.at(first + i));
+    event->id = RandomId(random);
+    event->data = RandomText(event->data.size(), random);
+    event->recorded_at = 0;
+    ++versions_[event->stream];
+    events_.push_back(std::move(event));
+  }
+}
+
 Commit History::MakeCommit(std::uint64_t first) const {
   Commit commit;
   std::map<std::string, std::uint64_t> expected;

@@ -38,6 +38,8 @@ class History {
   };
   // Plans a commit of so many events behind what is planned. It is for whoever knows the head.
   void Plan(std::size_t events, const Shape& shape, Random* random);
+  // Plans the next commit of a longer history again, with other ids and other data of its lengths.
+  void PlanAlike(const History& longer, Random* random);
   // The planned events from position `first` on, as one commit.
   [[nodiscard]] Commit MakeCommit(std::uint64_t first) const;
   // What the store said of the commit that begins at `first`. "" or what is wrong with it.

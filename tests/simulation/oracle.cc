@@ -61,20 +61,22 @@ class Check {
       const std::string what = CheckReader(path, state_.history, 0, state_.handed_over, &seen);
       if (!what.empty()) return "reader before recovery: " + what;
     }
-    if (std::string what = Recover(); !what.empty()) return what;
+    if (std::string what = Recover(seen); !what.empty()) return what;
     if (seen > found_) return "a reader saw more than what was recovered";
+    const History lost = state_.history;
     state_.history.CutBehind(found_);
-    if (std::string what = Append(); !what.empty()) return what;
+    if (std::string what = Append(lost); !what.empty()) return what;
     store_.reset();
     mount_.Mark(state_.history.size(), state_.history.size());
     if (!errors_.empty()) return "notices";
     return ReadAgain();
   }
 
-  // Leaves the store open, with `found_` events.
-  std::string Recover() {
+  // Leaves the store open, with `found_` events. What a reader has seen before, a crash within this
+  // must not take away.
+  std::string Recover(std::uint64_t seen) {
     state_.setting.clock += kHour;
-    mount_.Mark(state_.acknowledged, state_.handed_over);
+    mount_.Mark(std::max(state_.acknowledged, seen), state_.handed_over);
     auto store = opener_(bench_.store(), state_.setting.Options(&errors_));
     if (!store.ok()) return "open: " + store.status().ToString();
     store_ = *std::move(store);
@@ -88,12 +90,19 @@ class Check {
     return "";
   }
 
-  std::string Append() {
+  // Half of the time what was lost, in the same commits but with other data: its frames end where
+  // the lost ones did, and what may be left of those would fit behind them.
+  std::string Append(const History& lost) {
     Random random(plan_.seed);
+    const bool alike = random() % 2 == 0;
     std::uint64_t acknowledged = found_;
     for (const std::size_t events : {std::size_t{2}, std::size_t{1}}) {
       const std::uint64_t first = state_.history.size() + 1;
-      state_.history.Plan(events, {}, &random);
+      if (alike && lost.size() >= first) {
+        state_.history.PlanAlike(lost, &random);
+      } else {
+        state_.history.Plan(events, {}, &random);
+      }
       Commit commit = state_.history.MakeCommit(first);
       mount_.Mark(acknowledged, state_.history.size());
       const auto result = store_->Append(commit);

@@ -74,7 +74,10 @@ Driver::Driver(const Bench* bench, Mount* mount, Setting setting, std::uint64_t 
   mount_->StartLog();
 }
 
-Driver::~Driver() { store_.reset(); }
+Driver::~Driver() {
+  mount_->MarkAtSyncs(nullptr);
+  store_.reset();
+}
 
 void Driver::Failed(const std::string& what) {
   if (problem_.empty()) problem_ = what;
@@ -89,9 +92,15 @@ void Driver::Open() {
   auto store = opener_(bench_->store(), setting_.Options(&errors_));
   if (!store.ok()) return Failed("open: " + store.status().ToString());
   store_ = *std::move(store);
+  // What somebody can see who is told of durable events only, a crash within the next sync must not
+  // take away.
+  mount_->MarkAtSyncs([store = store_.get(), syncs = setting_.durability == Durability::kSync] {
+    return (syncs ? store->visible() : store->durable()).value();
+  });
 }
 
 void Driver::Close() {
+  mount_->MarkAtSyncs(nullptr);
   store_.reset();
   if (!errors_.empty()) Failed("notice: " + errors_);
   acknowledged_ = history_.size();

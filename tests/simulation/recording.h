@@ -57,8 +57,8 @@ struct IndexCopy {
   std::string data;
 };
 
-// A mark in the log (Op::offset and Op::other): so many events are acknowledged, and so many were
-// handed to the store.
+// A mark in the log (Op::offset and Op::other): so many events are acknowledged or could be seen,
+// and so many were handed to the store.
 struct Recording {
   std::string name;
   bool is_repair = false;  // what was recorded is no store at work but Repair

@@ -55,6 +55,8 @@ struct State {
   std::optional<Fault> fault;
   std::uint64_t struck = 0;
   std::array<std::uint64_t, kCalls> calls{};
+  std::uint64_t marked = 0;
+  std::function<std::uint64_t()> mark_at_syncs;
 };
 
 std::mutex mutex;
@@ -108,6 +110,13 @@ void NoticeMappedStores() {
       Do(std::move(op));
     }
   }
+}
+
+void MarkWhatIsSeen() {
+  const std::uint64_t number = state->mark_at_syncs ? state->mark_at_syncs() : 0;
+  if (number <= state->marked) return;
+  state->marked = number;
+  Do({.kind = Op::Kind::kMark, .offset = number});
 }
 
 OpenFile* FileOf(int fd) {
@@ -181,6 +190,7 @@ ssize_t WriteTo(std::uint32_t inode, const iovec* pieces, int count, off_t offse
 
 int SyncFile(const OpenFile& file, Call call) {
   NoticeMappedStores();
+  MarkWhatIsSeen();
   const Fault* fault = Strike(file.is_folder ? Call::kSyncFolder : call);
   if (fault == nullptr) {
     Do({.kind = file.is_folder ? Op::Kind::kSyncFolder : Op::Kind::kSync, .inode = file.inode});
@@ -290,7 +300,13 @@ std::size_t Mount::log_size() {
 void Mount::Mark(std::uint64_t number, std::uint64_t other) {
   const std::lock_guard lock(mutex);
   NoticeMappedStores();
+  state->marked = std::max(state->marked, number);
   Do({.kind = Op::Kind::kMark, .offset = number, .other = other});
+}
+
+void Mount::MarkAtSyncs(std::function<std::uint64_t()> number) {
+  const std::lock_guard lock(mutex);
+  state->mark_at_syncs = std::move(number);
 }
 
 Disk Mount::disk() {

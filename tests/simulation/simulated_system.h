@@ -8,6 +8,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -67,6 +68,9 @@ class Mount {
   [[nodiscard]] std::vector<Op> TakeLog();
   [[nodiscard]] std::size_t log_size();
   void Mark(std::uint64_t number, std::uint64_t other);
+  // Before each sync of a file, a mark of what this says, where it is more than was marked before
+  // (its other number is 0). It may make no system call. nullptr ends it.
+  void MarkAtSyncs(std::function<std::uint64_t()> number);
   // A copy of the disk as it is.
   [[nodiscard]] Disk disk();
 

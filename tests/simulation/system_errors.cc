@@ -89,12 +89,13 @@ std::vector<ErrorRun> AllRuns(std::uint64_t stride, const StoreOpener& opener) {
   return runs;
 }
 
-void Work(const std::vector<ErrorRun>& runs, std::size_t first, std::size_t stride,
+void Work(const std::vector<ErrorRun>& runs, std::size_t first, const ErrorExploration& exploration,
           const StoreOpener& opener, std::atomic<std::uint64_t>* at, int result) {
   ErrorCounts counts;
   std::string failures;
   const Bench bench;
-  for (std::size_t i = first; i < runs.size() && counts.failures < 20; i += stride) {
+  for (std::size_t i = first; i < runs.size() && counts.failures < exploration.failures_max;
+       i += exploration.workers) {
     at->store(i);
     alarm(60);  // a run that hangs ends the process, and is named
     const std::string what = RunWithFault(bench, runs[i], opener, &counts);
@@ -211,7 +212,7 @@ ErrorCounts ExploreSystemErrors(const ErrorExploration& exploration, const Store
     const pid_t pid = fork();
     if (pid == 0) {
       close(ends[0]);
-      Work(runs, worker, exploration.workers, opener, at + worker, ends[1]);
+      Work(runs, worker, exploration, opener, at + worker, ends[1]);
       _exit(0);
     }
     close(ends[1]);

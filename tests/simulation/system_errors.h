@@ -49,6 +49,7 @@ std::string RunWithFault(const Bench& bench, const ErrorRun& run, const StoreOpe
 struct ErrorExploration {
   std::uint64_t workers = 2;
   std::uint64_t stride = 1;
+  std::uint64_t failures_max = 20;  // of each worker
 };
 ErrorCounts ExploreSystemErrors(const ErrorExploration& exploration, const StoreOpener& opener);
 

@@ -1,5 +1,5 @@
-// The system fails at the n-th call: daybook_system_errors [--stride N] [--workers W] | --repeat
-// "CALL N TIMES ERROR sync|buffered SEED"
+// The system fails at the n-th call: daybook_system_errors [--stride N] [--workers W]
+// [--failures-max N] | --repeat "CALL N TIMES ERROR sync|buffered SEED"
 
 #include <cstdio>
 #include <cstdlib>
@@ -25,6 +25,9 @@ int Main(int argc, char** argv) {
       return what.empty() ? 0 : 1;
     }
     if (option == "--stride") exploration.stride = std::strtoull(value, nullptr, 10);
+    if (option == "--failures-max") {
+      exploration.failures_max = std::strtoull(value, nullptr, 10);
+    }
     if (option == "--workers") exploration.workers = std::strtoull(value, nullptr, 10);
   }
   const ErrorCounts counts = ExploreSystemErrors(exploration, &Store::Open);
