@@ -80,6 +80,10 @@ TEST_CASE("a torn last frame is dropped and the frames before it survive", "[rec
   CHECK_THAT(notices, HasText(Describe(TailRow::kTorn)));
   CHECK_THAT(notices, HasText(SegmentFileName(1)));
   CHECK_THAT(notices, HasText("offset " + std::to_string(last.offset)));
+  // Nothing of it is left that a later frame could be taken for.
+  const std::uint64_t end = store.frames(1).back().end;
+  const std::string rest = store.Get(1, end, store.header(1).segment_bytes - end);
+  CHECK(rest.find_first_not_of('\0') == std::string::npos);
 }
 
 TEST_CASE("a torn tail without any other witness is dropped too", "[recovery]") {

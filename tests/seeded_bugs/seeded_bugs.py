@@ -32,7 +32,7 @@ SUITES = {
                           r'"states":(\d+)', "states"),
     # What stands behind a write that was lost; more of the states in which it matters.
     "crash_states_buffered": Suite(
-        "seeded_crash_states", ["--states", "15000", "--workload", "buffered", *EXPLORE],
+        "seeded_crash_states", ["--states", "20000", "--workload", "buffered", *EXPLORE],
         r'"states":(\d+)', "states"),
     "system_errors": Suite(
         "seeded_system_errors", ["--stride", "7", "--workers", "1", "--failures-max", "1"],
@@ -49,7 +49,7 @@ for _name in ["log", "index", "append", "read", "store", "store_facade", "store_
 ROWS = {
     "acknowledge_before_sync": ["crash_states", "system_errors"],
     "reader_sees_unsynced": ["crash_states"],
-    "reader_believes_page_cache": ["crash_states"],
+    "reader_believes_page_cache": ["crash_states_buffered"],
     "promise_too_early": ["crash_states", "log"],
     "failed_sync_retried": ["system_errors"],
     "goes_on_after_failed_sync": ["system_errors"],
