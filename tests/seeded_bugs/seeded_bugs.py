@@ -67,9 +67,9 @@ ROWS = {
     "last_head_dropped": ["crash_states"],
     "last_tag_dropped": ["crash_states"],
     "sidecar_checksum_skipped": ["index"],
-    "conflict_on_its_way_missed": ["append"],
+    "conflict_on_its_way_missed": ["append", "store_concurrency"],
     "id_on_its_way_missed": ["append"],
-    "id_in_sealed_missed": ["read"],
+    "id_in_sealed_missed": ["read", "store_facade", "model"],
     "clock_believed": ["append"],
 }
 # These run too, and it is told whether they find it: a killed process leaves the page cache as it
