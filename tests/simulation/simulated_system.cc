@@ -287,10 +287,13 @@ std::size_t Mount::log_size() {
   return state->log.size();
 }
 
-void Mount::Mark(std::uint64_t number, std::uint64_t other) {
+void Mount::Mark(std::uint64_t number, std::uint64_t other, std::uint64_t third) {
   const std::lock_guard lock(mutex);
   NoticeMappedStores();
-  Do({.kind = Op::Kind::kMark, .offset = number, .other = other});
+  Do({.kind = Op::Kind::kMark,
+      .inode = static_cast<std::uint32_t>(third),
+      .offset = number,
+      .other = other});
 }
 
 Disk Mount::disk() {

@@ -66,7 +66,7 @@ class Mount {
   // What was done since. Ends the log.
   [[nodiscard]] std::vector<Op> TakeLog();
   [[nodiscard]] std::size_t log_size();
-  void Mark(std::uint64_t number, std::uint64_t other);
+  void Mark(std::uint64_t number, std::uint64_t other, std::uint64_t third = 0);
   // A copy of the disk as it is.
   [[nodiscard]] Disk disk();
 
