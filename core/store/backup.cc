@@ -87,7 +87,11 @@ absl::Status BackupRun::OpenTarget() {
     DAYBOOK_RETURN_IF_ERROR(WriteManifest(backup_, before_));
   }
   DAYBOOK_ASSIGN_OR_RETURN(before_, ReadManifest(backup_));
-  return Directory::Create(backup_ / "log");
+  DAYBOOK_RETURN_IF_ERROR(Directory::Create(backup_ / "log"));
+  // Before a manifest speaks of what is in log/; and the manifest itself, where who renamed it was
+  // killed before it was durable.
+  DAYBOOK_RETURN_IF_ERROR(Directory::Sync(backup_));
+  return Directory::SyncNameOf(backup_);
 }
 
 absl::Status BackupRun::CheckIsOurs() const {

@@ -50,7 +50,7 @@ struct Op {
     kMark,
   };
   Kind kind = Kind::kMark;
-  std::uint32_t inode = 0;       // the file or folder itself; of kSyncFolder the folder
+  std::uint32_t inode = 0;       // the file or folder itself; a number of kMark
   std::uint32_t folder = 0;      // that has the name
   std::uint32_t to_folder = 0;   // of a rename
   std::string name, to_name;     // in them

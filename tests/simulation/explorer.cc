@@ -67,13 +67,15 @@ struct Explorer::Moment {
   std::size_t depth;
   std::uint64_t operations;
   const Disk* disk;
-  std::uint64_t acknowledged, handed_over;
+  std::uint64_t acknowledged, handed_over, backed_up;
   bool is_quiet;  // the last operation made nothing that could be lost
 };
 
 void Explorer::ExploreWorkload(std::size_t workload, std::uint64_t seed) {
   // A repair is a few operations long, and each of other damage.
-  const std::uint64_t runs = workload + 1 == kWorkloads ? 20 : 1;
+  const std::uint64_t runs = workload == kRepairWorkload   ? 20
+                             : workload == kBackupWorkload ? kBackupParts
+                                                           : 1;
   for (std::uint64_t run = 0; run < runs && !IsDone(); ++run) {
     ExploreRun(workload, seed + (run << 32));
   }
@@ -99,7 +101,7 @@ void Explorer::ExploreRun(std::size_t workload, std::uint64_t seed) {
 
 void Explorer::Explore(const Recording& recording, std::size_t depth) {
   Disk disk = recording.base;
-  Moment moment{&recording, depth, 0, &disk, 0, 0, false};
+  Moment moment{&recording, depth, 0, &disk, 0, 0, 0, false};
   for (std::uint64_t n = 0; n <= recording.log.size(); ++n) {
     if (n > 0) {
       const Op& op = recording.log[n - 1];
@@ -107,6 +109,7 @@ void Explorer::Explore(const Recording& recording, std::size_t depth) {
       if (op.kind == Op::Kind::kMark) {
         moment.acknowledged = std::max(moment.acknowledged, op.offset);
         if (op.other != 0) moment.handed_over = op.other;
+        moment.backed_up = std::max(moment.backed_up, std::uint64_t{op.inode});
       }
       moment.is_quiet = op.kind == Op::Kind::kSync || op.kind == Op::Kind::kSyncFolder ||
                         op.kind == Op::Kind::kMark;
@@ -153,17 +156,19 @@ void Explorer::Look(const Moment& moment, const Choice& choice) {
   if (IsDone()) return;
   CrashState state;
   state.disk = moment.disk->Crash(choice);
-  const std::uint64_t hash = state.disk.Hash() + moment.acknowledged * 0x9E3779B97F4A7C15U;
+  const std::uint64_t hash = state.disk.Hash() + moment.acknowledged * 0x9E3779B97F4A7C15U +
+                             moment.backed_up * 0xC2B2AE3D27D4EB4FU;
   if (!seen_.insert(hash).second) {
     ++counts_.duplicates;
     return;
   }
   const Recording& recording = *moment.recording;
-  state.is_repair = recording.is_repair;
+  state.subject = recording.subject;
   state.setting = recording.setting;
   state.history = recording.history;
   state.acknowledged = moment.acknowledged;
   state.handed_over = moment.handed_over;
+  state.backed_up = moment.backed_up;
   std::size_t copies = 0;
   while (copies < recording.indexes.size() &&
          recording.indexes[copies].operations <= moment.operations) {
@@ -249,7 +254,8 @@ void Work(const Exploration& exploration, std::uint64_t worker, const StoreOpene
   for (std::uint64_t run = 0; !explorer.IsDone(); ++run) {
     // The small one once, in the first round of the first worker.
     const std::uint64_t turn = run * exploration.workers + worker;
-    std::size_t workload = turn == 0 ? 0 : 1 + turn % (kWorkloads - 1);
+    const std::uint64_t apart = worker * (kWorkloads - 1) / exploration.workers;
+    std::size_t workload = turn == 0 ? 0 : 1 + (run + apart) % (kWorkloads - 1);
     for (std::size_t i = 0; i < kWorkloads; ++i) {
       if (exploration.workload == WorkloadName(i)) workload = i;
     }

@@ -152,13 +152,22 @@ class Check {
 
 std::string CheckCrashState(const Bench& bench, CrashState state, const CheckPlan& plan,
                             const StoreOpener& opener, Recording* recovery) {
-  if (state.is_repair) return CheckRepairState(bench, std::move(state), plan, opener, recovery);
+  switch (state.subject) {
+    case Subject::kRepair:
+      return CheckRepairState(bench, std::move(state), plan, opener, recovery);
+    case Subject::kBackup:
+      return CheckBackupState(bench, std::move(state), plan, opener, recovery);
+    case Subject::kRestore:
+      return CheckRestoreState(bench, std::move(state), plan, opener, recovery);
+    case Subject::kStore:
+      break;
+  }
   Check check(bench, std::move(state), plan, opener, recovery != nullptr);
   return check.Run(recovery);
 }
 
 void CrashState::Save(std::string* out) const {
-  PutNumber(is_repair ? 1 : 0, out);
+  PutNumber(static_cast<std::uint64_t>(subject), out);
   PutNumber(setting.segment_bytes, out);
   PutNumber(setting.durability == Durability::kSync ? 1 : 0, out);
   PutNumber(static_cast<std::uint64_t>(setting.clock), out);
@@ -167,11 +176,12 @@ void CrashState::Save(std::string* out) const {
   history.Save(out);
   PutNumber(acknowledged, out);
   PutNumber(handed_over, out);
+  PutNumber(backed_up, out);
 }
 
 CrashState CrashState::Load(std::string_view* in) {
   CrashState state;
-  state.is_repair = TakeNumber(in) != 0;
+  state.subject = static_cast<Subject>(TakeNumber(in));
   state.setting.segment_bytes = TakeNumber(in);
   state.setting.durability = TakeNumber(in) == 1 ? Durability::kSync : Durability::kBuffered;
   state.setting.clock = static_cast<std::int64_t>(TakeNumber(in));
@@ -180,6 +190,7 @@ CrashState CrashState::Load(std::string_view* in) {
   state.history = History::Load(in);
   state.acknowledged = TakeNumber(in);
   state.handed_over = TakeNumber(in);
+  state.backed_up = TakeNumber(in);
   return state;
 }
 

@@ -12,13 +12,14 @@ namespace daybook::simulation {
 
 // A disk as a crash left it, and what is known of what was appended before.
 struct CrashState {
-  bool is_repair = false;  // it was Repair that crashed
+  Subject subject = Subject::kStore;
   Setting setting;
   Disk disk;
   std::string index;  // the data file of index/; empty: it is gone
   History history;
   std::uint64_t acknowledged = 0;  // so many events must be there
   std::uint64_t handed_over = 0;   // and no more than these
+  std::uint64_t backed_up = 0;     // so many must be in the backup
 
   void Save(std::string* out) const;
   static CrashState Load(std::string_view* in);
@@ -47,6 +48,16 @@ std::string CheckCrashState(const Bench& bench, CrashState state, const CheckPla
 // history.
 std::string CheckRepairState(const Bench& bench, CrashState state, const CheckPlan& plan,
                              const StoreOpener& opener, Recording* again);
+
+// Where a backup crashed: the backup verifies and holds what was there when the last Backup
+// returned, or is none yet and says so; the store recovers, and the next Backup goes on, before or
+// behind that, and becomes all of the store again when it is restored.
+std::string CheckBackupState(const Bench& bench, CrashState state, const CheckPlan& plan,
+                             const StoreOpener& opener, Recording* again);
+// Where a restore crashed: the folder is a store that is whole, or none, and then the next Restore
+// works, or names the folder as what is to be removed and works elsewhere.
+std::string CheckRestoreState(const Bench& bench, CrashState state, const CheckPlan& plan,
+                              const StoreOpener& opener, Recording* again);
 
 }  // namespace daybook::simulation
 

@@ -83,7 +83,12 @@ void Driver::Failed(const std::string& what) {
   if (problem_.empty()) problem_ = what;
 }
 
-void Driver::Mark() { mount_->Mark(acknowledged_, history_.size()); }
+void Driver::Mark() { mount_->Mark(acknowledged_, history_.size(), backed_up_); }
+
+void Driver::SetBackedUp(std::uint64_t events) {
+  backed_up_ = events;
+  Mark();
+}
 
 void Driver::KeepIndex() { indexes_.push_back({mount_->log_size(), bench_->Index()}); }
 
@@ -262,6 +267,7 @@ const std::array<Workload, kWorkloads> kAllWorkloads = {{
     {"reopening", Reopening, {}},
     {"larger_segments", LargerSegments, {.segment_bytes = 64 << 10}},
     {"repair", nullptr, {}},
+    {"backup", nullptr, {}},
 }};
 
 }  // namespace
@@ -271,7 +277,8 @@ const char* WorkloadName(std::size_t workload) { return kAllWorkloads[workload].
 Recording RecordWorkload(std::size_t workload, std::uint64_t seed, const StoreOpener& opener,
                          std::string* problem) {
   const Workload& chosen = kAllWorkloads[workload];
-  if (chosen.run == nullptr) return RecordRepair(seed, opener, problem);
+  if (workload == kRepairWorkload) return RecordRepair(seed, opener, problem);
+  if (workload == kBackupWorkload) return RecordBackup(seed, opener, problem);
   const Bench bench;
   Mount mount(bench.root(), Disk());
   Driver driver(&bench, &mount, chosen.setting, seed, opener);

@@ -57,11 +57,14 @@ struct IndexCopy {
   std::string data;
 };
 
-// A mark in the log (Op::offset and Op::other): so many events are acknowledged or could be seen,
-// and so many were handed to the store.
+// What was at work.
+enum class Subject : std::uint8_t { kStore, kRepair, kBackup, kRestore };
+
+// A mark in the log (Op::offset, Op::other, and Op::inode): so many events are acknowledged or
+// could be seen, so many were handed to the store, and so many are in a backup that is done.
 struct Recording {
   std::string name;
-  bool is_repair = false;  // what was recorded is no store at work but Repair
+  Subject subject = Subject::kStore;
   std::uint64_t seed = 0;
   Setting setting;
   Disk base;
@@ -85,6 +88,8 @@ class Driver {
   void WaitIndexed();
   static void Idle(std::chrono::milliseconds time);
 
+  // So many events are in a backup that is done, from here on.
+  void SetBackedUp(std::uint64_t events);
   void set_shape(const History::Shape& shape) { shape_ = shape; }
   [[nodiscard]] Random& random() { return random_; }
   [[nodiscard]] Store* store() { return store_.get(); }
@@ -105,7 +110,7 @@ class Driver {
   Random random_;
   History::Shape shape_;
   History history_;
-  std::uint64_t acknowledged_ = 0;
+  std::uint64_t acknowledged_ = 0, backed_up_ = 0;
   std::vector<IndexCopy> indexes_;
   std::unique_ptr<Store> store_;
   std::string errors_, problem_;
@@ -113,13 +118,18 @@ class Driver {
 
 // Runs one of the workloads and records it; its `name` is empty and `*problem` says why where the
 // store failed.
-// The last one is a repair; a backup has its place behind it.
-inline constexpr std::size_t kWorkloads = 8;
+inline constexpr std::size_t kRepairWorkload = 7;
+inline constexpr std::size_t kBackupWorkload = 8;
+inline constexpr std::size_t kWorkloads = 9;
 Recording RecordWorkload(std::size_t workload, std::uint64_t seed, const StoreOpener& opener,
                          std::string* problem);
 const char* WorkloadName(std::size_t workload);
 // A store, damaged so that it can be mended, and its repair.
 Recording RecordRepair(std::uint64_t seed, const StoreOpener& opener, std::string* problem);
+// Of a store, by the upper half of the seed: its first backup, or the next, while it is appended
+// to, or the restore of that.
+inline constexpr std::uint64_t kBackupParts = 3;
+Recording RecordBackup(std::uint64_t seed, const StoreOpener& opener, std::string* problem);
 
 }  // namespace daybook::simulation
 

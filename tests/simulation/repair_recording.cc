@@ -73,7 +73,7 @@ Recording RecordRepair(std::uint64_t seed, const StoreOpener& opener, std::strin
     const auto report = Repair(bench.store(), {});
     // Not every bit can be told by its hash, and not every damage is one of the log.
     if (!report.ok() || report->restored + report->rebuilt == 0) continue;
-    store.is_repair = true;
+    store.subject = Subject::kRepair;
     store.name = "repair";
     store.base = std::move(damaged);
     store.log = mount.TakeLog();
@@ -102,7 +102,7 @@ std::string CheckRepairState(const Bench& bench, CrashState state, const CheckPl
   }
   if (again != nullptr) {
     again->name = "repair again";
-    again->is_repair = true;
+    again->subject = Subject::kRepair;
     again->setting = state.setting;
     again->base = std::move(state.disk);
     again->log = mount.TakeLog();

@@ -297,11 +297,14 @@ std::size_t Mount::log_size() {
   return state->log.size();
 }
 
-void Mount::Mark(std::uint64_t number, std::uint64_t other) {
+void Mount::Mark(std::uint64_t number, std::uint64_t other, std::uint64_t third) {
   const std::lock_guard lock(mutex);
   NoticeMappedStores();
   state->marked = std::max(state->marked, number);
-  Do({.kind = Op::Kind::kMark, .offset = number, .other = other});
+  Do({.kind = Op::Kind::kMark,
+      .inode = static_cast<std::uint32_t>(third),
+      .offset = number,
+      .other = other});
 }
 
 void Mount::MarkAtSyncs(std::function<std::uint64_t()> number) {

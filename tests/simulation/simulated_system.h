@@ -67,7 +67,7 @@ class Mount {
   // What was done since. Ends the log.
   [[nodiscard]] std::vector<Op> TakeLog();
   [[nodiscard]] std::size_t log_size();
-  void Mark(std::uint64_t number, std::uint64_t other);
+  void Mark(std::uint64_t number, std::uint64_t other, std::uint64_t third = 0);
   // Before each sync of a file, a mark of what this says, where it is more than was marked before
   // (its other number is 0). It may make no system call. nullptr ends it.
   void MarkAtSyncs(std::function<std::uint64_t()> number);
