@@ -193,10 +193,13 @@ void Explorer::Look(const Moment& moment, const Choice& choice) {
   counts_.reopened += plan.reopens ? 1 : 0;
   counts_.with_index += state.index.empty() ? 0 : 1;
   // A machine that went down while a killed process' store was recovered is a crash of its own; and
-  // what stands behind the one write that was lost must not come to life behind the next.
+  // what stands behind the one write that was lost must not come to life behind the next. Looking
+  // at a backup is many operations long: of those, fewer.
   const bool is_telling =
       choice.kind == Choice::Kind::kKilled || choice.kind == Choice::Kind::kOneLost;
-  const std::uint64_t every = is_telling ? plan_.recovery_every / 4 : plan_.recovery_every;
+  const std::uint64_t share = workload_ == kBackupWorkload ? 8 : 1;
+  const std::uint64_t every =
+      share * (is_telling ? plan_.recovery_every / 4 : plan_.recovery_every);
   const bool goes_deeper = moment.depth + 1 < kDepths && random_() % every == 0;
   Recording recovery;
   const std::string what =
