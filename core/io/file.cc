@@ -221,7 +221,7 @@ absl::Status File::ZeroFill(std::uint64_t offset, std::uint64_t bytes,
 }
 
 void File::DropCached() const {
-  posix_fadvise(fd_, 0, 0, POSIX_FADV_DONTNEED);  // where it is refused the read is from memory
+  system::Fadvise(fd_, 0, 0, POSIX_FADV_DONTNEED);  // where it is refused the read is from memory
 }
 
 absl::StatusOr<bool> File::TryLockExclusive() {

@@ -32,6 +32,7 @@ int Flock(int fd, int operation);
 // fcntl with F_GETFL and F_SETFL: how the file was opened.
 int GetFlags(int fd);
 int SetFlags(int fd, int flags);
+int Fadvise(int fd, off_t offset, off_t bytes, int advice);
 int SyncFileRange(int fd, off_t offset, off_t bytes, unsigned flags);
 
 // Maps the first bytes of a file, shared; MAP_FAILED as mmap does.

@@ -28,6 +28,9 @@ int Ftruncate(int fd, off_t bytes) { return ftruncate(fd, bytes); }
 int Flock(int fd, int operation) { return flock(fd, operation); }
 int GetFlags(int fd) { return fcntl(fd, F_GETFL); }
 int SetFlags(int fd, int flags) { return fcntl(fd, F_SETFL, flags); }
+int Fadvise(int fd, off_t offset, off_t bytes, int advice) {
+  return posix_fadvise(fd, offset, bytes, advice);
+}
 int SyncFileRange(int fd, off_t offset, off_t bytes, unsigned flags) {
   return sync_file_range(fd, offset, bytes, flags);
 }

@@ -131,14 +131,13 @@ absl::Status LogSegment::ReadRecord(std::uint64_t offset, Position position, Rea
   return absl::OkStatus();
 }
 
-absl::Status LogSegment::ReadHeader(std::uint64_t offset, Position position,
-                                    const RecordHeader** header, ReadBuffer* buffer) const {
-  if (is_mapped()) [[likely]]
-    return HeaderIn(bytes(), offset, offset, position, header);
+// What the buffer has may be older than the file: what is no good is read once more.
+absl::Status LogSegment::ReadUnmapped(std::uint64_t offset, Position position, ReadBuffer* buffer,
+                                      const RecordUse& use) const {
   const auto attempt = [&]() -> absl::Status {
     std::span<const std::byte> record;
     DAYBOOK_RETURN_IF_ERROR(ReadRecord(offset, position, buffer, &record));
-    return HeaderIn(record, 0, offset, position, header);
+    return use(record);
   };
   absl::Status status = attempt();
   if (status.ok() || buffer == nullptr) return status;
@@ -146,19 +145,22 @@ absl::Status LogSegment::ReadHeader(std::uint64_t offset, Position position,
   return attempt();
 }
 
+absl::Status LogSegment::ReadHeader(std::uint64_t offset, Position position,
+                                    const RecordHeader** header, ReadBuffer* buffer) const {
+  if (is_mapped()) [[likely]]
+    return HeaderIn(bytes(), offset, offset, position, header);
+  return ReadUnmapped(offset, position, buffer, [&](std::span<const std::byte> record) {
+    return HeaderIn(record, 0, offset, position, header);
+  });
+}
+
 absl::Status LogSegment::ReadEvent(std::uint64_t offset, Position position, EventView* event,
                                    ReadBuffer* buffer) const {
   if (is_mapped()) [[likely]]
     return EventIn(bytes(), offset, offset, position, event);
-  const auto attempt = [&]() -> absl::Status {
-    std::span<const std::byte> record;
-    DAYBOOK_RETURN_IF_ERROR(ReadRecord(offset, position, buffer, &record));
+  return ReadUnmapped(offset, position, buffer, [&](std::span<const std::byte> record) {
     return EventIn(record, 0, offset, position, event);
-  };
-  absl::Status status = attempt();
-  if (status.ok() || buffer == nullptr) return status;
-  buffer->Distrust();
-  return attempt();
+  });
 }
 
 absl::Status LogSegment::LoadUnmappedFrame(std::uint64_t offset) const {

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
@@ -87,6 +88,10 @@ class LogSegment {
   // The bytes of the record, in the buffer.
   absl::Status ReadRecord(std::uint64_t offset, Position position, ReadBuffer* buffer,
                           std::span<const std::byte>* record) const;
+  // Gives the bytes of the record to `use`.
+  using RecordUse = std::function<absl::Status(std::span<const std::byte> record)>;
+  absl::Status ReadUnmapped(std::uint64_t offset, Position position, ReadBuffer* buffer,
+                            const RecordUse& use) const;
   // The same as the public ones, on `bytes`, in which the record stands at `at`.
   absl::Status HeaderIn(std::span<const std::byte> bytes, std::uint64_t at, std::uint64_t offset,
                         Position position, const RecordHeader** header) const;

@@ -11,7 +11,6 @@
 #include "base/status.h"
 #include "io/directory.h"
 #include "io/file.h"
-#include "io/wake_page.h"
 #include "store/backup_copy.h"
 #include "store/backup_files.h"
 #include "store/backup_manifest.h"
@@ -123,11 +122,7 @@ absl::Status BackupRun::CheckManifest() {
 // The segments, and how far they are durable.
 absl::Status BackupRun::LookAtStore() {
   // First what was said, then what is there: it only grows.
-  std::uint64_t said = 0;
-  if (const auto wake = WakeReader::Open(store_ / "WAKE", options_.access); wake.ok()) {
-    const std::optional<WakeState> state = wake->Load();
-    if (state && state->store_id == header_.store_id) said = state->position.value();
-  }
+  const std::uint64_t said = WitnessedByWake(store_, header_.store_id, options_.access);
   absl::Status damage;
   DAYBOOK_ASSIGN_OR_RETURN(
       logs_, OpenSegments(store_, IdentityOf(header_), false, &damage, options_.access));

@@ -31,19 +31,12 @@ absl::Status SegmentCopy::OpenTarget() {
   DAYBOOK_ASSIGN_OR_RETURN(target_, File::OpenOrCreate(path));
   DAYBOOK_ASSIGN_OR_RETURN(const std::uint64_t size, target_->Size());
   if (size != length_before()) DAYBOOK_RETURN_IF_ERROR(target_->Resize(length_before()));
-  std::vector<std::byte> piece(std::min(length_before(), kPieceBytes));
-  for (std::uint64_t at = 0; at < length_before();) {
-    const auto part =
-        std::span(piece).first(std::min<std::uint64_t>(piece.size(), length_before() - at));
-    DAYBOOK_RETURN_IF_ERROR(target_->ReadAt(at, part));
-    hasher_.Update(part);
-    at += part.size();
-  }
+  DAYBOOK_RETURN_IF_ERROR(ForEachPiece(*target_, length_before(), [&](std::uint64_t, auto piece) {
+    hasher_.Update(piece);
+    return absl::OkStatus();
+  }));
   if (before_ != nullptr && hasher_.Digest() != before_->content_hash) {
-    return DataLossAt({source_->name(), 0, Position(before_->first_position),
-                       Position(before_->next_position - 1)},
-                      absl::StrCat("the backup in ", backup_.string(),
-                                   " is damaged: its bytes are not what was copied"));
+    return DamagedBackup(backup_, *before_, 0, kNotWhatWasCopied);
   }
   written_ = length_before();
   return absl::OkStatus();

@@ -9,13 +9,11 @@
 #include "base/checksum.h"
 #include "base/status.h"
 #include "io/directory.h"
-#include "io/file.h"
 #include "store/store_file.h"
 
 namespace daybook {
 namespace {
 
-constexpr std::uint64_t kPieceBytes = std::uint64_t{1} << 20;
 constexpr std::uint64_t kNameBytesLimit = 4096;
 
 std::uint64_t HashOfHeader(const BackupHeader& header) {
@@ -152,15 +150,33 @@ absl::Status WriteManifest(const std::filesystem::path& backup, BackupManifest m
   return Directory::WriteFileAtomically(backup / kManifestName, Encode(std::move(manifest)));
 }
 
+absl::Status ForEachPiece(
+    const File& file, std::uint64_t length,
+    const std::function<absl::Status(std::uint64_t at, std::span<const std::byte> piece)>& use) {
+  constexpr std::uint64_t kPieceBytes = std::uint64_t{1} << 20;
+  std::vector<std::byte> piece(std::min(length, kPieceBytes));
+  for (std::uint64_t at = 0; at < length; at += piece.size()) {
+    const auto part = std::span(piece).first(std::min<std::uint64_t>(piece.size(), length - at));
+    DAYBOOK_RETURN_IF_ERROR(file.ReadAt(at, part));
+    DAYBOOK_RETURN_IF_ERROR(use(at, part));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status DamagedBackup(const std::filesystem::path& backup, const BackupSegment& segment,
+                           std::uint64_t offset, std::string_view what) {
+  return DataLossAt({"log/" + SegmentFileName(segment.first_position), offset,
+                     Position(segment.first_position), Position(segment.next_position - 1)},
+                    "the backup in " + backup.string() + " is damaged: " + std::string(what));
+}
+
 absl::Status CheckBackupSegment(const std::filesystem::path& backup, const BackupSegment& segment,
                                 bool all) {
-  const std::string name = "log/" + SegmentFileName(segment.first_position);
   const auto damaged = [&](std::uint64_t offset, std::string_view what) {
-    return DataLossAt(
-        {name, offset, Position(segment.first_position), Position(segment.next_position - 1)},
-        "the backup in " + backup.string() + " is damaged: " + std::string(what));
+    return DamagedBackup(backup, segment, offset, what);
   };
-  const absl::StatusOr<File> file = File::OpenRead(backup / name);
+  const absl::StatusOr<File> file =
+      File::OpenRead(backup / "log" / SegmentFileName(segment.first_position));
   if (absl::IsNotFound(file.status())) return damaged(0, "the file is missing");
   DAYBOOK_RETURN_IF_ERROR(file.status());
   DAYBOOK_ASSIGN_OR_RETURN(const std::uint64_t size, file->Size());
@@ -182,16 +198,11 @@ absl::Status CheckBackupSegment(const std::filesystem::path& backup, const Backu
   }
   if (!all) return absl::OkStatus();
   Hasher64 hasher;
-  std::vector<std::byte> piece(std::min(segment.length, kPieceBytes));
-  for (std::uint64_t at = 0; at < segment.length;) {
-    const auto part =
-        std::span(piece).first(std::min<std::uint64_t>(piece.size(), segment.length - at));
-    DAYBOOK_RETURN_IF_ERROR(file->ReadAt(at, part));
-    hasher.Update(part);
-    at += part.size();
-  }
-  return hasher.Digest() == segment.content_hash ? absl::OkStatus()
-                                                 : damaged(0, "its bytes are not what was copied");
+  DAYBOOK_RETURN_IF_ERROR(ForEachPiece(*file, segment.length, [&](std::uint64_t, auto piece) {
+    hasher.Update(piece);
+    return absl::OkStatus();
+  }));
+  return hasher.Digest() == segment.content_hash ? absl::OkStatus() : damaged(0, kNotWhatWasCopied);
 }
 
 }  // namespace daybook

@@ -9,12 +9,16 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <functional>
+#include <span>
 #include <string>
+#include <string_view>
 #include <type_traits>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "io/file.h"
 #include "log/format.h"
 #include "log/segment.h"
 
@@ -97,6 +101,17 @@ bool IsBackup(const std::filesystem::path& folder);
 absl::StatusOr<BackupManifest> ReadManifest(const std::filesystem::path& backup);
 // In one step. Durable on return. Dying in it leaves the one that was there.
 absl::Status WriteManifest(const std::filesystem::path& backup, BackupManifest manifest);
+
+// Gives the first `length` bytes of a file to `use`, one piece after another; ends with its first
+// error.
+absl::Status ForEachPiece(
+    const File& file, std::uint64_t length,
+    const std::function<absl::Status(std::uint64_t at, std::span<const std::byte> piece)>& use);
+
+// kDataLoss: something about the file of a segment is not what the manifest says.
+absl::Status DamagedBackup(const std::filesystem::path& backup, const BackupSegment& segment,
+                           std::uint64_t offset, std::string_view what);
+inline constexpr char kNotWhatWasCopied[] = "its bytes are not what was copied";
 
 // Checks the file of a segment in a backup: its length, its header, its last frame, and (all) every
 // byte. kDataLoss names the file, relative to the backup.

@@ -18,7 +18,6 @@
 namespace daybook {
 namespace {
 
-constexpr std::uint64_t kPieceBytes = std::uint64_t{1} << 20;
 // What STORE will be. Renamed to that at the end: until then the folder is no store.
 constexpr char kRestoring[] = "RESTORING";
 
@@ -104,21 +103,15 @@ absl::Status RestoreRun::CopySegment(const BackupSegment& segment, bool is_last)
   SegmentHeader header;
   DAYBOOK_RETURN_IF_ERROR(from.ReadAt(0, std::as_writable_bytes(std::span(&header, 1))));
   Hasher64 hasher;
-  std::vector<std::byte> piece(std::min(segment.length, kPieceBytes));
-  for (std::uint64_t at = 0; at < segment.length;) {
-    const auto part =
-        std::span(piece).first(std::min<std::uint64_t>(piece.size(), segment.length - at));
-    DAYBOOK_RETURN_IF_ERROR(from.ReadAt(at, part));
-    hasher.Update(part);
-    DAYBOOK_RETURN_IF_ERROR(to.WriteAt(at, part));
-    at += part.size();
-    Progress(part.size());
-  }
+  const auto copy = [&](std::uint64_t at, std::span<const std::byte> piece) -> absl::Status {
+    hasher.Update(piece);
+    DAYBOOK_RETURN_IF_ERROR(to.WriteAt(at, piece));
+    Progress(piece.size());
+    return absl::OkStatus();
+  };
+  DAYBOOK_RETURN_IF_ERROR(ForEachPiece(from, segment.length, copy));
   if (hasher.Digest() != segment.content_hash) {
-    return DataLossAt(
-        {name, 0, Position(segment.first_position), Position(segment.next_position - 1)},
-        absl::StrCat("the backup in ", backup_.string(),
-                     " is damaged: its bytes are not what was copied"));
+    return DamagedBackup(backup_, segment, 0, kNotWhatWasCopied);
   }
   if (is_last) DAYBOOK_RETURN_IF_ERROR(Seal(segment, header, &to));
   // Nothing is ever written to the rest: a hole will do.

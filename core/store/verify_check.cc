@@ -53,14 +53,6 @@ std::string Quoted(std::string_view text) {
   return quoted + '"';
 }
 
-std::uint64_t WitnessedByWake(const std::filesystem::path& directory, const Uuid& store_id,
-                              FileAccess access) {
-  const auto wake = WakeReader::Open(directory / "WAKE", access);
-  if (!wake.ok()) return 0;
-  const std::optional<WakeState> state = wake->Load();
-  return state && state->store_id == store_id ? state->position.value() : 0;
-}
-
 std::uint64_t WitnessedBySidecars(const std::filesystem::path& directory,
                                   const StoreIdentity& identity, FileAccess access) {
   std::uint64_t position = 0;
@@ -141,6 +133,14 @@ const char* AdviceFor(What what) {
 }
 
 }  // namespace
+
+std::uint64_t WitnessedByWake(const std::filesystem::path& directory, const Uuid& store_id,
+                              FileAccess access) {
+  const auto wake = WakeReader::Open(directory / "WAKE", access);
+  if (!wake.ok()) return 0;
+  const std::optional<WakeState> state = wake->Load();
+  return state && state->store_id == store_id ? state->position.value() : 0;
+}
 
 std::string ToJson(const AcceptedLoss& loss, std::string_view reason) {
   const std::string positions =

@@ -49,6 +49,10 @@ struct StoreCheck {
   [[nodiscard]] std::vector<Finding> Findings() const;
 };
 
+// The durable position that WAKE saw for this store; 0 where it says nothing.
+std::uint64_t WitnessedByWake(const std::filesystem::path& directory, const Uuid& store_id,
+                              FileAccess access);
+
 // Looks at all of it, with read rights. An error is a store that cannot be looked at: kNotFound,
 // kPermissionDenied, kFailedPrecondition (newer format), kDataLoss (nothing says which store this
 // is).

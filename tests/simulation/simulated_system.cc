@@ -70,6 +70,7 @@ std::optional<std::string_view> Below(std::string_view path) {
   if (path.find("/index/") != std::string_view::npos || path.ends_with("/index")) {
     return std::nullopt;
   }
+  if (path.ends_with('/')) path.remove_suffix(1);  // "a/" is what "a" is
   return path;
 }
 
@@ -410,6 +411,11 @@ int GetFlags(int fd) {
 int SetFlags(int fd, int flags) {
   const Lock lock(simulation::mutex);
   return FileOf(fd) == nullptr ? fcntl(fd, F_SETFL, flags) : 0;
+}
+
+int Fadvise(int fd, off_t offset, off_t bytes, int advice) {
+  const Lock lock(simulation::mutex);
+  return FileOf(fd) == nullptr ? posix_fadvise(fd, offset, bytes, advice) : 0;
 }
 
 // A hint. Whatever was written may be on the device at any time.
