@@ -204,13 +204,15 @@ void Sequencer::Place(Commit::Impl* commit, Group* group) {
   group->body_bytes += header.length;
   group->events += events;
   group->unfilled.fetch_add(1, std::memory_order_relaxed);
-  // To write zeros takes as long as to write events, and longer while segments grow: begin early.
+  if (!spare_requested_) RequestSpare();
+}
+
+// To write zeros takes as long as to write events, and longer while segments grow: begin early.
+void Sequencer::RequestSpare() {
   const std::uint64_t next_bytes = NextSegmentBytes(segment_.bytes, config_.segment_bytes_max);
-  const std::uint64_t begin = segment_.bytes / (next_bytes > segment_.bytes ? 64 : 8);
-  if (!spare_requested_ && offset_ > begin) {
-    spare_requested_ = true;
-    spare_->Request(next_bytes);
-  }
+  if (offset_ <= segment_.bytes / (next_bytes > segment_.bytes ? 64 : 8)) return;
+  spare_requested_ = true;
+  spare_->Request(next_bytes);
 }
 
 std::int64_t Sequencer::NextTime() {

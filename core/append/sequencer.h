@@ -83,6 +83,8 @@ class Sequencer {
   bool FindRoom(const Commit::Impl& commit, const std::shared_ptr<Group>& open, std::uint64_t bytes,
                 Sequenced* result);
   void Place(Commit::Impl* commit, Group* group);
+  // Where enough of the segment is used.
+  void RequestSpare();
   std::int64_t NextTime();
 
   const Config config_;
