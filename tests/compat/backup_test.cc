@@ -5,7 +5,6 @@
 #include <filesystem>
 #include <fstream>
 #include <span>
-#include <sstream>
 
 #include "compat/describe.h"
 #include "daybook/store.h"
@@ -19,12 +18,6 @@ namespace {
 namespace fs = std::filesystem;
 
 const fs::path kFolder = fs::path(DAYBOOK_SOURCE_DIR) / "tests" / "compat";
-
-std::string TextOf(const fs::path& path) {
-  std::ostringstream text;
-  text << std::ifstream(path, std::ios::binary).rdbuf();
-  return text.str();
-}
 
 }  // namespace
 

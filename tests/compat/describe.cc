@@ -1,5 +1,8 @@
 #include "compat/describe.h"
 
+#include <fstream>
+#include <sstream>
+
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "base/status.h"
@@ -22,6 +25,12 @@ absl::StatusOr<std::string> Describe(const Reader& reader) {
     return absl::OkStatus();
   }));
   return text;
+}
+
+std::string TextOf(const std::filesystem::path& path) {
+  std::ostringstream text;
+  text << std::ifstream(path, std::ios::binary).rdbuf();
+  return text.str();
 }
 
 }  // namespace daybook::testing

@@ -3,6 +3,7 @@
 #ifndef DAYBOOK_TESTS_COMPAT_DESCRIBE_H_
 #define DAYBOOK_TESTS_COMPAT_DESCRIBE_H_
 
+#include <filesystem>
 #include <string>
 
 #include "absl/status/statusor.h"
@@ -11,6 +12,9 @@
 namespace daybook::testing {
 
 absl::StatusOr<std::string> Describe(const Reader& reader);
+
+// What stands in a file.
+std::string TextOf(const std::filesystem::path& path);
 
 }  // namespace daybook::testing
 

@@ -2,7 +2,6 @@
 
 #include <filesystem>
 #include <fstream>
-#include <sstream>
 
 #include "compat/describe.h"
 #include "daybook/store.h"
@@ -15,12 +14,6 @@ namespace {
 namespace fs = std::filesystem;
 
 const fs::path kFolder = fs::path(DAYBOOK_SOURCE_DIR) / "tests" / "compat";
-
-std::string TextOf(const fs::path& path) {
-  std::ostringstream text;
-  text << std::ifstream(path).rdbuf();
-  return text.str();
-}
 
 class Golden {
  public:

@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <atomic>
 #include <cstdlib>
-#include <iostream>
 #include <random>
 #include <thread>
 
@@ -12,6 +11,7 @@
 #include "concurrency/linear_history.h"
 #include "crash/process.h"
 #include "tests/catch.h"
+#include "tests/counted.h"
 #include "tests/temp_store.h"
 
 namespace daybook::testing {
@@ -384,16 +384,18 @@ TEST_CASE("histories of concurrent conditional appends are linearizable", "[line
     }
     RunOne(seed + static_cast<std::uint64_t>(i), shortened ? 60 : 150, options, &totals);
   }
-  std::cout << "counted: {\"suite\":\"linear\",\"histories\":" << totals.histories
-            << ",\"operations\":" << totals.operations
-            << ",\"overlapping_pairs\":" << totals.overlaps
-            << ",\"appended\":" << totals.outcomes[Outcome::kAppended]
-            << ",\"duplicates\":" << totals.outcomes[Outcome::kDuplicate]
-            << ",\"already_exist\":" << totals.outcomes[Outcome::kAlreadyExists]
-            << ",\"version_conflicts\":" << totals.outcomes[Outcome::kVersionConflict]
-            << ",\"condition_conflicts\":" << totals.outcomes[Outcome::kConditionConflict]
-            << ",\"heads\":" << totals.outcomes[Outcome::kHead] << ",\"violations\":0}"
-            << std::endl;
+  Counted("linear")
+      .Add("histories", totals.histories)
+      .Add("operations", totals.operations)
+      .Add("overlapping_pairs", totals.overlaps)
+      .Add("appended", totals.outcomes[Outcome::kAppended])
+      .Add("duplicates", totals.outcomes[Outcome::kDuplicate])
+      .Add("already_exist", totals.outcomes[Outcome::kAlreadyExists])
+      .Add("version_conflicts", totals.outcomes[Outcome::kVersionConflict])
+      .Add("condition_conflicts", totals.outcomes[Outcome::kConditionConflict])
+      .Add("heads", totals.outcomes[Outcome::kHead])
+      .Add("violations", 0)
+      .Print();
   for (const auto& [outcome, count] : totals.outcomes) {
     CAPTURE(static_cast<int>(outcome));
     CHECK(count > 0);

@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <atomic>
-#include <iostream>
 #include <memory>
 #include <random>
 #include <string>
@@ -14,6 +13,7 @@
 #include "crash/process.h"
 #include "crash/tail.h"
 #include "tests/catch.h"
+#include "tests/counted.h"
 #include "tests/temp_store.h"
 
 namespace daybook::testing {
@@ -215,12 +215,14 @@ void RunSync(std::uint64_t seed, int commits, Totals* totals) {
 }
 
 void Count(const char* suite, const Totals& totals) {
-  std::cout << "counted: {\"suite\":\"watermark." << suite << "\",\"phases\":" << totals.phases
-            << ",\"events\":" << totals.events
-            << ",\"visible_and_not_durable\":" << totals.held_back
-            << ",\"looks_of_threads\":" << totals.looks
-            << ",\"reader_processes\":" << kReaderProcesses << ",\"failed\":" << totals.failed
-            << "}" << std::endl;
+  Counted("watermark." + std::string(suite))
+      .Add("phases", totals.phases)
+      .Add("events", totals.events)
+      .Add("visible_and_not_durable", totals.held_back)
+      .Add("looks_of_threads", totals.looks.load())
+      .Add("reader_processes", kReaderProcesses)
+      .Add("failed", totals.failed)
+      .Print();
 }
 
 }  // namespace

@@ -13,6 +13,7 @@
 #include <new>
 
 #include "absl/strings/str_cat.h"
+#include "tests/counted.h"
 
 namespace daybook::testing {
 namespace {
@@ -151,14 +152,16 @@ void Run::Report(double seconds) const {
                 << "'\n";
     }
   }
-  std::cout << "counted: {\"suite\":\"damage." << suite_.name << "\",\"jobs\":" << jobs_.size();
+  testing::Counted counted("damage." + std::string(suite_.name));
+  counted.Add("jobs", jobs_.size());
   for (std::size_t c = 0; c < kCounts; ++c) {
     std::uint64_t sum = 0;
     for (const Shared::Worker& worker : shared_->workers) sum += worker.counts[c];
-    std::cout << ",\"" << NameOf(static_cast<Count>(c)) << "\":" << sum;
+    counted.Add(NameOf(static_cast<Count>(c)), sum);
   }
-  std::cout << ",\"" << (suite_.must_fail ? "failed_as_they_must" : "failed") << "\":" << failures
-            << ",\"seconds\":" << seconds << "}\n";
+  counted.Add(suite_.must_fail ? "failed_as_they_must" : "failed", failures)
+      .AddSeconds("seconds", seconds)
+      .Print();
 }
 
 }  // namespace

@@ -9,7 +9,6 @@
 #include <algorithm>
 #include <chrono>
 #include <filesystem>
-#include <iostream>
 #include <random>
 #include <thread>
 
@@ -17,6 +16,7 @@
 #include "daybook/backup.h"
 #include "daybook/store.h"
 #include "tests/catch.h"
+#include "tests/counted.h"
 #include "tests/temp_folder.h"
 
 namespace daybook::testing {
@@ -143,9 +143,12 @@ TEST_CASE("a backup that is killed stays what it was, and the next run goes on",
   // A writer makes sure of the end of the log that the kill left; the backup is no longer than it.
   { REQUIRE_OK(Store::Open(store, {})); }
   CheckPrefix(folder / "restored", store, last->position.value());
-  std::cout << "counted: {\"suite\":\"backup_kills\",\"runs\":" << Kills()
-            << ",\"killed\":" << Kills() - finished << ",\"grown_by\":" << grown << ",\"lost\":0}"
-            << std::endl;
+  Counted("backup_kills")
+      .Add("runs", Kills())
+      .Add("killed", Kills() - finished)
+      .Add("grown_by", grown)
+      .Add("lost", 0)
+      .Print();
   CHECK(grown > Kills() / 20);
   CHECK(finished < Kills());
 }
@@ -188,9 +191,12 @@ TEST_CASE("a restore that is killed leaves no store, or all of it", "[backup][re
     REQUIRE(absl::IsInvalidArgument(again));
     REQUIRE_THAT(std::string(again.message()), HasText("remove the folder"));
   }
-  std::cout << "counted: {\"suite\":\"restore_kills\",\"runs\":" << Kills()
-            << ",\"killed\":" << Kills() - finished << ",\"whole\":" << whole << ",\"lost\":0}"
-            << std::endl;
+  Counted("restore_kills")
+      .Add("runs", Kills())
+      .Add("killed", Kills() - finished)
+      .Add("whole", whole)
+      .Add("lost", 0)
+      .Print();
   CHECK(finished < Kills());
 }
 

@@ -6,12 +6,12 @@
 
 #include <cstdlib>
 #include <fstream>
-#include <iostream>
 
 #include "crash/killed_writer.h"
 #include "crash/process.h"
 #include "daybook/store.h"
 #include "tests/catch.h"
+#include "tests/counted.h"
 #include "tests/small_disk.h"
 #include "tests/temp_store.h"
 
@@ -26,12 +26,16 @@ struct Totals {
 };
 
 void Count(const char* suite, const Totals& totals) {
-  std::cout << "counted: {\"suite\":\"full_disk." << suite << "\",\"full_disks\":" << totals.disks
-            << ",\"refused\":" << totals.refused << ",\"acknowledged\":" << totals.acknowledged
-            << ",\"in_preallocation\":" << totals.no_segment
-            << ",\"in_a_sidecar\":" << totals.no_sidecar << ",\"in_lmdb\":" << totals.no_lmdb
-            << ",\"indexed_when_there_was_room\":" << totals.indexed_again << ",\"lost\":0}"
-            << std::endl;
+  Counted("full_disk." + std::string(suite))
+      .Add("full_disks", totals.disks)
+      .Add("refused", totals.refused)
+      .Add("acknowledged", totals.acknowledged)
+      .Add("in_preallocation", totals.no_segment)
+      .Add("in_a_sidecar", totals.no_sidecar)
+      .Add("in_lmdb", totals.no_lmdb)
+      .Add("indexed_when_there_was_room", totals.indexed_again)
+      .Add("lost", 0)
+      .Print();
 }
 
 absl::Status CheckVerified(const fs::path& store) {

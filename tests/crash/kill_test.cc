@@ -3,11 +3,11 @@
 #include <algorithm>
 #include <cstdlib>
 #include <filesystem>
-#include <iostream>
 
 #include "crash/killed_writer.h"
 #include "crash/process.h"
 #include "tests/catch.h"
+#include "tests/counted.h"
 #include "tests/temp_folder.h"
 
 namespace daybook::testing {
@@ -95,16 +95,21 @@ void Run(const std::string& suite, int kills, bool small_segments) {
     KillInOneStore(seed + static_cast<std::uint64_t>(done), std::min(kKillsOfStore, kills - done),
                    small_segments, &totals);
   }
-  std::cout << "counted: {\"suite\":\"" << suite << "\",\"kills\":" << totals.kills
-            << ",\"reader_kills\":" << totals.reader_kills
-            << ",\"acknowledged_events\":" << totals.acknowledged
-            << ",\"found_events\":" << totals.found << ",\"events_readers_saw\":" << totals.seen
-            << ",\"torn_tails\":" << totals.torn
-            << ",\"kills_with_a_spare\":" << totals.moments.preallocations
-            << ",\"kills_before_a_sidecar\":" << totals.moments.sidecars
-            << ",\"kills_in_creation\":" << totals.moments.creations
-            << ",\"verified\":" << totals.verified << ",\"rebuilt\":" << totals.rebuilt
-            << ",\"opened_by_reader\":" << totals.by_reader << ",\"lost\":0}" << std::endl;
+  Counted(suite)
+      .Add("kills", totals.kills)
+      .Add("reader_kills", totals.reader_kills)
+      .Add("acknowledged_events", totals.acknowledged)
+      .Add("found_events", totals.found)
+      .Add("events_readers_saw", totals.seen)
+      .Add("torn_tails", totals.torn)
+      .Add("kills_with_a_spare", totals.moments.preallocations)
+      .Add("kills_before_a_sidecar", totals.moments.sidecars)
+      .Add("kills_in_creation", totals.moments.creations)
+      .Add("verified", totals.verified)
+      .Add("rebuilt", totals.rebuilt)
+      .Add("opened_by_reader", totals.by_reader)
+      .Add("lost", 0)
+      .Print();
   CHECK(totals.acknowledged > totals.kills);
 }
 

@@ -4,7 +4,6 @@
 #include <sys/wait.h>
 
 #include <cstdlib>
-#include <iostream>
 #include <sstream>
 #include <string>
 #include <vector>
@@ -12,6 +11,7 @@
 #include "crash/history.h"
 #include "crash/process.h"
 #include "tests/catch.h"
+#include "tests/counted.h"
 #include "tests/temp_store.h"
 
 namespace daybook::testing {
@@ -107,11 +107,14 @@ void RunOnce(const std::string& mode, int n, bool reopen, Totals* totals) {
 }
 
 void Print(const char* what, const Totals& totals) {
-  std::cout << "counted: {\"suite\":\"poison." << what << "\",\"runs\":" << totals.runs
-            << ",\"acknowledged_events\":" << totals.acknowledged
-            << ",\"unknown_commits\":" << totals.unknown
-            << ",\"unknown_commits_found\":" << totals.unknown_found
-            << ",\"refused_commits\":" << totals.refused << ",\"lost\":0}" << std::endl;
+  Counted("poison." + std::string(what))
+      .Add("runs", totals.runs)
+      .Add("acknowledged_events", totals.acknowledged)
+      .Add("unknown_commits", totals.unknown)
+      .Add("unknown_commits_found", totals.unknown_found)
+      .Add("refused_commits", totals.refused)
+      .Add("lost", 0)
+      .Print();
 }
 
 }  // namespace

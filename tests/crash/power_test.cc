@@ -14,6 +14,7 @@
 #include "crash/power_loss.h"
 #include "crash/process.h"
 #include "tests/catch.h"
+#include "tests/counted.h"
 #include "tests/temp_folder.h"
 
 namespace daybook::testing {
@@ -177,23 +178,27 @@ class PoweredStore {
 
 void Print(const char* suite, const Totals& totals) {
   const PowerLoss& loss = totals.loss;
-  std::cout << "counted: {\"suite\":\"" << suite
-            << "\",\"power_losses\":" << totals.cycles - totals.kills_only
-            << ",\"kills_only\":" << totals.kills_only
-            << ",\"acknowledged_events\":" << totals.acknowledged
-            << ",\"found_events\":" << totals.found << ",\"events_readers_saw\":" << totals.seen
-            << ",\"unsynced_sectors\":" << loss.sectors
-            << ",\"sectors_undone\":" << loss.sectors_undone
-            << ",\"of_lmdb\":" << loss.index_sectors << ",\"unsynced_names\":" << loss.names
-            << ",\"names_undone\":" << loss.names_undone << ",\"torn_tails\":" << totals.torn
-            << ",\"index_discarded\":" << totals.index_discarded
-            << ",\"sidecars_rebuilt\":" << totals.sidecars_rebuilt
-            << ",\"losses_in_creation\":" << totals.in_creation
-            << ",\"kills_with_a_spare\":" << totals.moments.preallocations
-            << ",\"kills_before_a_sidecar\":" << totals.moments.sidecars
-            << ",\"lost\":" << totals.lost << ",\"damaged\":" << totals.damaged;
-  if (totals.not_found != 0) std::cout << ",\"not_found\":" << totals.not_found;
-  std::cout << "}" << std::endl;
+  Counted counted(suite);
+  counted.Add("power_losses", totals.cycles - totals.kills_only)
+      .Add("kills_only", totals.kills_only)
+      .Add("acknowledged_events", totals.acknowledged)
+      .Add("found_events", totals.found)
+      .Add("events_readers_saw", totals.seen)
+      .Add("unsynced_sectors", loss.sectors)
+      .Add("sectors_undone", loss.sectors_undone)
+      .Add("of_lmdb", loss.index_sectors)
+      .Add("unsynced_names", loss.names)
+      .Add("names_undone", loss.names_undone)
+      .Add("torn_tails", totals.torn)
+      .Add("index_discarded", totals.index_discarded)
+      .Add("sidecars_rebuilt", totals.sidecars_rebuilt)
+      .Add("losses_in_creation", totals.in_creation)
+      .Add("kills_with_a_spare", totals.moments.preallocations)
+      .Add("kills_before_a_sidecar", totals.moments.sidecars)
+      .Add("lost", totals.lost)
+      .Add("damaged", totals.damaged);
+  if (totals.not_found != 0) counted.Add("not_found", totals.not_found);
+  counted.Print();
 }
 
 }  // namespace

@@ -11,24 +11,9 @@
 #include <utility>
 
 #include "simulation/save.h"
+#include "tests/counted.h"
 
 namespace daybook::simulation {
-namespace {
-
-std::string Pair(const std::string& name, std::uint64_t number) {
-  return "\"" + name + "\":" + std::to_string(number);
-}
-
-template <class Numbers, class Name>
-std::string Object(const char* name, const Numbers& numbers, Name name_of) {
-  std::string text = std::string("\"") + name + "\":{";
-  for (std::size_t i = 0; i < numbers.size(); ++i) {
-    text += (i == 0 ? "" : ",") + Pair(name_of(i), numbers[i]);
-  }
-  return text + "}";
-}
-
-}  // namespace
 
 void Counts::Add(const Counts& other) {
   states += other.states;
@@ -46,19 +31,23 @@ void Counts::Add(const Counts& other) {
 }
 
 std::string Counts::Line(const std::string& what, double seconds) const {
-  char time[80];
-  std::snprintf(time, sizeof time, "\"seconds\":%.1f,\"states_a_minute\":%.0f", seconds,
-                static_cast<double>(states) / std::max(seconds, 0.001) * 60);
-  return "counted: {\"suite\":\"" + what + "\"," + Pair("states", states) + "," +
-         Pair("failures", failures) + "," + time + "," + Pair("duplicates", duplicates) + "," +
-         Pair("recordings", recordings) + "," + Pair("operations", operations) + "," +
-         Object("by_kind", by_kind,
-                [](std::size_t i) { return NameOf(static_cast<Choice::Kind>(i)); }) +
-         "," + Object("by_crashes", by_depth, [](std::size_t i) { return std::to_string(i + 1); }) +
-         "," + Object("by_workload", by_workload, WorkloadName) + "," +
-         Pair("read_before_recovery", read_first) + "," + Pair("verified", verified) + "," +
-         Pair("reopened_for_writing", reopened) + "," + Pair("with_earlier_index", with_index) +
-         "}";
+  return testing::Counted(what)
+      .Add("states", states)
+      .Add("failures", failures)
+      .AddSeconds("seconds", seconds)
+      .Add("states_a_minute",
+           static_cast<std::uint64_t>(static_cast<double>(states) / std::max(seconds, 0.001) * 60))
+      .Add("duplicates", duplicates)
+      .Add("recordings", recordings)
+      .Add("operations", operations)
+      .Add("by_kind", by_kind, [](std::size_t i) { return NameOf(static_cast<Choice::Kind>(i)); })
+      .Add("by_crashes", by_depth, [](std::size_t i) { return std::to_string(i + 1); })
+      .Add("by_workload", by_workload, WorkloadName)
+      .Add("read_before_recovery", read_first)
+      .Add("verified", verified)
+      .Add("reopened_for_writing", reopened)
+      .Add("with_earlier_index", with_index)
+      .line();
 }
 
 // After so many operations of a recording.

@@ -9,10 +9,11 @@
 #include <chrono>
 #include <cstdio>
 #include <cstring>
-#include <initializer_list>
 #include <sstream>
 #include <utility>
 #include <vector>
+
+#include "tests/counted.h"
 
 namespace daybook::simulation {
 namespace {
@@ -122,10 +123,6 @@ std::string ReadAll(int end) {
   return text;
 }
 
-std::string Pair(const char* name, std::uint64_t number) {
-  return std::string("\"") + name + "\":" + std::to_string(number);
-}
-
 }  // namespace
 
 void ErrorCounts::Add(const ErrorCounts& other) {
@@ -145,31 +142,22 @@ void ErrorCounts::Add(const ErrorCounts& other) {
 }
 
 std::string ErrorCounts::Line(double seconds) const {
-  std::string call_counts;
-  for (std::size_t i = 0; i < kCalls; ++i) {
-    call_counts += (i == 0 ? "" : ",") + Pair(NameOf(static_cast<Call>(i)), by_call[i]);
-  }
-  std::string errors;
-  for (std::size_t i = 0; i < kErrorKinds; ++i) {
-    errors += (i == 0 ? "" : ",") + Pair(kErrors[i].name, by_error[i]);
-  }
-  std::string line = "counted: {\"suite\":\"system_errors\"";
-  for (const auto& [name, number] : std::initializer_list<std::pair<const char*, std::uint64_t>>{
-           {"runs", runs},
-           {"failures", failures},
-           {"seconds", static_cast<std::uint64_t>(seconds)},
-           {"strikes", strikes},
-           {"not_met", unmet},
-           {"open_refused", open_refused},
-           {"append_refused", append_refused},
-           {"healthy_after_full_disk", healthy_after_full_disk},
-           {"outcome_unknown", outcome_unknown},
-           {"poisoned", poisoned},
-           {"unnoticed", unnoticed},
-           {"compared_with_the_device", device_compared}}) {
-    line += "," + Pair(name, number);
-  }
-  return line + ",\"by_call\":{" + call_counts + "},\"by_error\":{" + errors + "}}";
+  return testing::Counted("system_errors")
+      .Add("runs", runs)
+      .Add("failures", failures)
+      .AddSeconds("seconds", seconds)
+      .Add("strikes", strikes)
+      .Add("not_met", unmet)
+      .Add("open_refused", open_refused)
+      .Add("append_refused", append_refused)
+      .Add("healthy_after_full_disk", healthy_after_full_disk)
+      .Add("outcome_unknown", outcome_unknown)
+      .Add("poisoned", poisoned)
+      .Add("unnoticed", unnoticed)
+      .Add("compared_with_the_device", device_compared)
+      .Add("by_call", by_call, [](std::size_t i) { return NameOf(static_cast<Call>(i)); })
+      .Add("by_error", by_error, [](std::size_t i) { return kErrors[i].name; })
+      .line();
 }
 
 std::string TextOf(const ErrorRun& run) {
