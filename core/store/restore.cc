@@ -169,9 +169,7 @@ absl::StatusOr<BackupReport> RestoreRun::Run() {
   DAYBOOK_RETURN_IF_ERROR(Directory::Sync(store_));
   DAYBOOK_RETURN_IF_ERROR(Directory::RenameNoReplace(store_ / kRestoring, store_ / "STORE"));
   DAYBOOK_RETURN_IF_ERROR(Directory::Sync(store_));
-  if (const auto parent = store_.parent_path(); !parent.empty()) {
-    DAYBOOK_RETURN_IF_ERROR(Directory::Sync(parent));
-  }
+  DAYBOOK_RETURN_IF_ERROR(Directory::SyncNameOf(store_));
   return BackupReport{.position = Position(manifest_.header.position),
                       .bytes = manifest_.log_bytes(),
                       .segments = manifest_.segments.size(),

@@ -1,7 +1,9 @@
 // Defects that the simulated disk found in the store, one test each.
 
 #include <cerrno>
+#include <filesystem>
 
+#include "daybook/backup.h"
 #include "simulation/oracle.h"
 #include "simulation/simulated_system.h"
 #include "tests/catch.h"
@@ -65,6 +67,24 @@ TEST_CASE("a creator that was killed behind the rename to STORE leaves no store 
   REQUIRE(driver.problem().empty());
   CHECK(mount.disk().Crash({Choice::Kind::kLost, 0, 0}).Find("store/STORE") != 0);
   driver.Close();
+}
+
+TEST_CASE("a backup and a restore that returned are there after a power loss, names and all") {
+  AtWork store;
+  store->Open();
+  store->Append(3);
+  REQUIRE(store->problem().empty());
+  const std::filesystem::path root = std::filesystem::path(store.path()).parent_path();
+  REQUIRE_OK(Backup(store.path(), root / "backup", {}));
+  const Disk backed_up = store.Crash(Choice::Kind::kLost);
+  CHECK(backed_up.Find("backup/MANIFEST") != 0);
+  CHECK(backed_up.Find("backup/log/00000000000000000001.log") != 0);
+  // A name may end in a slash, as a shell completes it.
+  REQUIRE_OK(Restore(root / "backup", root / "restored/", {}));
+  const Disk restored = store.Crash(Choice::Kind::kLost);
+  CHECK(restored.Find("restored/STORE") != 0);
+  CHECK(restored.Find("restored/log/00000000000000000001.log") != 0);
+  store->Close();
 }
 
 TEST_CASE("an append that finds no next segment refuses as with a full disk, whatever the error") {
