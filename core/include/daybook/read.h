@@ -52,6 +52,9 @@ struct ReadOptions {
   std::uint64_t limit = UINT64_MAX;  // events
   OnDamage on_damage = OnDamage::kFail;
   Views views = Views::kWithCursor;
+  // Asked now and then, also while nothing matches, at least once in some ten thousand positions.
+  // False ends the read: Next() then gives kCancelled. Must not throw; empty is never asked.
+  std::function<bool()> keep_going;
 };
 
 // Walks the events of one read. It sees the store as it was when the cursor was made: later appends

@@ -94,6 +94,15 @@ class Reader {
 
   [[nodiscard]] absl::StatusOr<StoreStats> Stats() const;
 
+  // Where the store is, and the UUID of its incarnation; good as long as the reader.
+  [[nodiscard]] const std::filesystem::path& directory() const;
+  [[nodiscard]] const std::string& incarnation() const;
+  // The hash of the frame that holds the event at `position`. It stands for the whole history up to
+  // there: what is derived from the log (a snapshot, a checkpoint) keeps it beside incarnation and
+  // position, and is good for as long as the log has the same. kInvalidArgument where there is no
+  // such position.
+  [[nodiscard]] absl::StatusOr<std::uint64_t> FrameHashAt(Position position) const;
+
   class Impl;
 
  protected:
