@@ -8,8 +8,7 @@
 #include "base/seeded_bug.h"
 #include "base/status.h"
 #include "index/head_store_format.h"
-#include "io/directory.h"
-#include "io/file.h"
+#include "kv/derived.h"
 #include "kv/environment.h"
 
 namespace daybook {
@@ -25,16 +24,6 @@ constexpr std::size_t kHeadsPerVisit = 1000;
 absl::Status Damaged(std::string_view what) {
   return absl::DataLossError(absl::StrCat(
       "index: ", ToAbsl(what), "; it is derived: delete the folder index/ and open again"));
-}
-
-// What LMDB says of a full disk, as such.
-absl::Status ToldApart(const absl::Status& status, const std::filesystem::path& directory) {
-  constexpr std::uint64_t kNextToNothing = std::uint64_t{1} << 20;
-  if (!MayBeCutShort(status)) return status;
-  const absl::StatusOr<std::uint64_t> free = Directory::FreeBytes(directory);
-  if (!free.ok() || *free >= kNextToNothing) return status;
-  return absl::ResourceExhaustedError(
-      absl::StrCat("the disk is full; make room on it (", status.message(), ")"));
 }
 
 // Sorts like the number.
@@ -93,45 +82,28 @@ struct HeadStore::Parts {
   Table meta, heads, catalogue;
   std::atomic<std::uint64_t> applied_position{0};
 
-  absl::Status OpenEnvironment();
+  // The store's own lock keeps all others away.
+  absl::Status OpenEnvironment(bool* discarded);
   // Reads the meta entry; where the tables are new, writes it. False where it is another store's,
   // or of another format.
   absl::StatusOr<bool> Adopt();
   absl::Status PutMeta(WriteTransaction* transaction, std::uint64_t applied) const;
 
-  absl::Status CoverLocks();
-  absl::Status CoverPages();
   // Runs `work` in a transaction and commits it; again with a larger map where the map is full.
   absl::Status Write(const std::function<absl::Status(WriteTransaction*)>& work);
   absl::Status MergeHead(WriteTransaction* transaction, const Update& update) const;
   absl::Status PutSegment(WriteTransaction* transaction, const SidecarKey& segment) const;
 };
 
-// The store's own lock keeps all others away, so that nobody uses what is overwritten here.
-absl::Status HeadStore::Parts::CoverLocks() {
-  DAYBOOK_ASSIGN_OR_RETURN(File file, File::OpenOrCreate(directory / "lock.mdb"));
-  return file.ZeroFill(0, kLockFileBytes);
-}
-
-absl::Status HeadStore::Parts::OpenEnvironment() {
-  DAYBOOK_RETURN_IF_ERROR(CoverLocks());
+absl::Status HeadStore::Parts::OpenEnvironment(bool* discarded) {
   DAYBOOK_ASSIGN_OR_RETURN(
-      environment, Environment::Open(
-                       directory, {.map_bytes = kMapBytes, .max_tables = 3, .no_meta_sync = true}));
-  DAYBOOK_RETURN_IF_ERROR(CoverPages());
+      environment,
+      OpenDerived(directory, {.map_bytes = kMapBytes, .max_tables = 3, .no_meta_sync = true},
+                  discarded));
   DAYBOOK_ASSIGN_OR_RETURN(meta, environment->OpenTable("meta"));
   DAYBOOK_ASSIGN_OR_RETURN(heads, environment->OpenTable("heads"));
   DAYBOOK_ASSIGN_OR_RETURN(catalogue, environment->OpenTable("catalogue"));
   return absl::OkStatus();
-}
-
-// With what was cut off as a hole LMDB finds no page there and says so. Pages that were never
-// written are as good as a hole: a whole file only gets longer.
-absl::Status HeadStore::Parts::CoverPages() {
-  DAYBOOK_ASSIGN_OR_RETURN(File file, File::OpenReadWrite(directory / "data.mdb"));
-  DAYBOOK_ASSIGN_OR_RETURN(const std::uint64_t bytes, file.Size());
-  const std::uint64_t end = environment->pages_end();
-  return bytes < end ? file.Resize(end) : absl::OkStatus();
 }
 
 absl::StatusOr<bool> HeadStore::Parts::Adopt() {
@@ -214,10 +186,9 @@ absl::StatusOr<std::unique_ptr<HeadStore>> HeadStore::Open(const std::filesystem
   auto parts = std::make_unique<Parts>();
   parts->directory = directory;
   parts->identity = identity;
-  DAYBOOK_RETURN_IF_ERROR(Directory::Create(directory));
-  for (;;) {
+  for (int tries = 0;; ++tries) {
     absl::StatusOr<bool> adopted = false;
-    absl::Status opened = parts->OpenEnvironment();
+    absl::Status opened = parts->OpenEnvironment(discarded);
     if (opened.ok()) adopted = parts->Adopt();
     if (!adopted.ok()) opened = adopted.status();
     opened = ToldApart(opened, directory);
@@ -225,24 +196,14 @@ absl::StatusOr<std::unique_ptr<HeadStore>> HeadStore::Open(const std::filesystem
     // Of these the folder is not the cause, nor would another one help.
     const bool hopeless = absl::IsPermissionDenied(opened) || absl::IsUnavailable(opened) ||
                           absl::IsResourceExhausted(opened);
-    if (*discarded || hopeless) {
+    if (tries > 0 || hopeless) {
       return opened.ok() ? Damaged("it cannot be made anew") : opened;
     }
     parts->environment.reset();
     parts->applied_position = 0;
-    DAYBOOK_RETURN_IF_ERROR(Discard(directory));
+    DAYBOOK_RETURN_IF_ERROR(DiscardDerived(directory));
     *discarded = true;
   }
-}
-
-// What a crash in the middle of it leaves is an environment without its data, which begins anew, or
-// one that the next opening adopts or discards like any other.
-absl::Status HeadStore::Discard(const std::filesystem::path& directory) {
-  DAYBOOK_ASSIGN_OR_RETURN(const std::vector<std::string> names, Directory::List(directory));
-  for (const std::string& name : names) {
-    DAYBOOK_RETURN_IF_ERROR(Directory::Remove(directory / name));
-  }
-  return Directory::Sync(directory);
 }
 
 std::uint64_t HeadStore::applied_position() const { return parts_->applied_position; }

@@ -45,9 +45,6 @@ class HeadStore {
                                                          const SidecarKey& identity,
                                                          bool* discarded);
   ~HeadStore();
-  // Removes what is in `directory`, where an error other than kUnavailable or kResourceExhausted
-  // came up. Not while it is open.
-  static absl::Status Discard(const std::filesystem::path& directory);
 
   // Everything up to here is in it.
   [[nodiscard]] std::uint64_t applied_position() const;

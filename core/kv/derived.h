@@ -1,5 +1,5 @@
-// Folders of tables that can be derived again: opened with care, because LMDB believes its pages, and
-// a damaged one can end the process; and thrown away rather than mended.
+// Folders of tables that can be derived again: opened with care, because LMDB believes its pages,
+// and a damaged one can end the process; and thrown away rather than mended.
 
 #ifndef DAYBOOK_KV_DERIVED_H_
 #define DAYBOOK_KV_DERIVED_H_
@@ -22,6 +22,10 @@ namespace daybook {
 absl::StatusOr<std::unique_ptr<Environment>> OpenDerived(const std::filesystem::path& directory,
                                                          const EnvironmentOptions& options,
                                                          bool* discarded);
+
+// What LMDB says of a full disk, as such: where it says EIO and there is no room in `directory`,
+// kResourceExhausted.
+absl::Status ToldApart(const absl::Status& status, const std::filesystem::path& directory);
 
 // Removes the tables in `directory` (and nothing else that is there). Not while they are open.
 absl::Status DiscardDerived(const std::filesystem::path& directory);

@@ -81,6 +81,11 @@ class LogSegment {
   absl::Status ReadEvent(std::uint64_t offset, Position position, EventView* event,
                          ReadBuffer* buffer = nullptr) const;
 
+  // The header of the frame that holds the record of `position` at `offset`: found by going
+  // backwards from there, since a header is valid only where it stands. Whose body is good it does
+  // not say. kDataLoss where there is none.
+  absl::StatusOr<FrameHeader> FrameOf(std::uint64_t offset, Position position) const;
+
  private:
   LogSegment(SegmentHeader header, FileBytes bytes, std::string name)
       : header_(header), bytes_(std::move(bytes)), name_(std::move(name)) {}

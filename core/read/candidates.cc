@@ -15,11 +15,16 @@ bool Empty(PositionRange range) { return range.first > range.last; }
 
 }  // namespace
 
+absl::Status CancelledRead() {
+  return absl::CancelledError("the read was told not to go on (ReadOptions::keep_going)");
+}
+
 RangeScan::RangeScan(std::shared_ptr<const SegmentList> segments, PositionRange range,
-                     Direction direction, const Terms& terms)
+                     Direction direction, const Terms& terms, std::function<bool()> keep_going)
     : segments_(std::move(segments)),
       backwards_(direction == Direction::kBackwards),
       selector_(terms),
+      keep_going_(std::move(keep_going)),
       left_(range) {}
 
 absl::Status RangeScan::Fill(std::size_t want, Batch* batch) {
@@ -35,6 +40,7 @@ absl::Status RangeScan::Fill(std::size_t want, Batch* batch) {
     } else {
       AddSelected(TakeWindow(window_), batch);
       window_ = std::min(window_ * 2, kWindowMax);
+      if (batch->items.empty() && keep_going_ && !keep_going_()) return CancelledRead();
     }
   }
   return absl::OkStatus();

@@ -6,6 +6,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <limits>
 #include <memory>
 #include <vector>
@@ -37,6 +38,9 @@ struct PositionRange {
   std::uint64_t last = 0;
 };
 
+// What a read says that was told not to go on.
+absl::Status CancelledRead();
+
 class CandidateSource {
  public:
   virtual ~CandidateSource() = default;
@@ -50,7 +54,8 @@ class CandidateSource {
 class RangeScan : public CandidateSource {
  public:
   RangeScan(std::shared_ptr<const SegmentList> segments, PositionRange range, Direction direction,
-            const Terms& terms);
+            const Terms& terms, std::function<bool()> keep_going = {});
+  // kCancelled where keep_going() said no; it is asked for each window in which nothing is found.
   absl::Status Fill(std::size_t want, Batch* batch) override;
 
  private:
@@ -63,6 +68,7 @@ class RangeScan : public CandidateSource {
   const std::shared_ptr<const SegmentList> segments_;
   const bool backwards_;
   TermSelector selector_;
+  const std::function<bool()> keep_going_;
   PositionRange left_;         // of the whole read, behind the piece
   std::uint64_t window_ = 64;  // grows, so that a read of a few events looks at few
 

@@ -79,6 +79,7 @@ class Cursor::Impl {
         filter_(FilterOf(options)),
         direction_(options.direction),
         on_damage_(options.on_damage),
+        keep_going_(options.keep_going),
         left_(options.limit),
         buffer_(options.views == Views::kUntilNext ? ReadBuffer::Keep::kLast
                                                    : ReadBuffer::Keep::kAll) {}
@@ -104,6 +105,7 @@ class Cursor::Impl {
   Filter filter_;
   const Direction direction_;
   const OnDamage on_damage_;
+  const std::function<bool()> keep_going_;
   std::optional<std::string> walked_;  // the stream whose links are walked
   PositionRange range_;
   bool filtered_ = false;
@@ -147,6 +149,7 @@ std::size_t Cursor::Impl::Wanted() {
 
 absl::Status Cursor::Impl::Refill() {
   next_ = 0;
+  if (keep_going_ && !keep_going_()) return CancelledRead();
   absl::Status status = source_->Fill(Wanted(), &batch_);
   if (!status.ok()) {
     batch_.items.clear();
@@ -165,7 +168,7 @@ absl::Status Cursor::Impl::ScanForStream(absl::Status status) {
   filtered_ = true;
   Terms terms = filter_.terms;
   terms.category = std::string(CategoryOf(*filter_.stream));
-  source_ = std::make_unique<RangeScan>(segments_, range_, direction_, terms);
+  source_ = std::make_unique<RangeScan>(segments_, range_, direction_, terms, keep_going_);
   return absl::OkStatus();
 }
 
@@ -338,8 +341,9 @@ void CursorMaker::SetBasis(std::uint64_t position, std::uint64_t version) {
 
 absl::Status CursorMaker::MakeScan() {
   SetBasis(bound_.position, 0);
-  cursor_->source_ = std::make_unique<RangeScan>(view_.segment_list(), cursor_->range_,
-                                                 options_.direction, cursor_->filter_.terms);
+  cursor_->source_ =
+      std::make_unique<RangeScan>(view_.segment_list(), cursor_->range_, options_.direction,
+                                  cursor_->filter_.terms, options_.keep_going);
   return absl::OkStatus();
 }
 

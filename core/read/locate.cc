@@ -159,6 +159,16 @@ absl::Status ReadView::LinkAt(std::uint64_t position, Link* link) const {
   return daybook::LinkAt(*segments_, position, link, &segment);
 }
 
+absl::StatusOr<std::uint64_t> ReadView::FrameHashAt(std::uint64_t position) const {
+  Link link;
+  std::uint32_t segment = kNoSegment;
+  DAYBOOK_RETURN_IF_ERROR(daybook::LinkAt(*segments_, position, &link, &segment));
+  if (link.offset8 == 0) return LostAt(*segments_, segment, position, "the event is lost");
+  DAYBOOK_ASSIGN_OR_RETURN(const FrameHeader frame, (*segments_)[segment]->log()->FrameOf(
+                                                        link.offset(), Position(position)));
+  return frame.header_hash;
+}
+
 absl::Status ReadView::ReadHeader(std::uint64_t position, const RecordHeader** header,
                                   ReadBuffer* buffer) const {
   return ReadHeaderAt(*segments_, position, header, buffer);

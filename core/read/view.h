@@ -69,6 +69,8 @@ class ReadView {
   // The header of its record, verified, without its body.
   absl::Status ReadHeader(std::uint64_t position, const RecordHeader** header,
                           ReadBuffer* buffer = nullptr) const;
+  // The hash of the header of the frame that holds a position.
+  [[nodiscard]] absl::StatusOr<std::uint64_t> FrameHashAt(std::uint64_t position) const;
   // The link of a position, from the index alone. A lost event has one whose offset is 0.
   absl::Status LinkAt(std::uint64_t position, Link* link) const;
 

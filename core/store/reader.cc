@@ -109,6 +109,18 @@ absl::StatusOr<Position> Reader::PositionAt(Timestamp time) const {
   return Position(position);
 }
 
+const std::filesystem::path& Reader::directory() const { return impl_->directory(); }
+const std::string& Reader::incarnation() const { return impl_->incarnation(); }
+
+absl::StatusOr<std::uint64_t> Reader::FrameHashAt(Position position) const {
+  DAYBOOK_ASSIGN_OR_RETURN(const ReadView view, impl_->View());
+  if (position.value() > view.visible()) DAYBOOK_RETURN_IF_ERROR(view.incomplete());
+  if (position.value() == 0 || position.value() > view.visible()) {
+    return BeyondHead("position", position.value(), view.visible());
+  }
+  return view.FrameHashAt(position.value());
+}
+
 Position Reader::visible() const { return impl_->visible(); }
 Position Reader::durable() const { return impl_->durable(); }
 

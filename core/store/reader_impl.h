@@ -13,6 +13,7 @@
 #include "log/format.h"
 #include "read/segments.h"
 #include "read/view.h"
+#include "store/store_file.h"
 
 namespace daybook {
 
@@ -20,7 +21,10 @@ namespace daybook {
 class Reader::Impl {
  public:
   Impl(std::filesystem::path directory, const StoreHeader& store, NoticeHandler on_notice)
-      : directory_(std::move(directory)), store_(store), on_notice_(std::move(on_notice)) {}
+      : directory_(std::move(directory)),
+        store_(store),
+        incarnation_(UuidText(store.incarnation)),
+        on_notice_(std::move(on_notice)) {}
   virtual ~Impl() = default;
   Impl(const Impl&) = delete;
   Impl& operator=(const Impl&) = delete;
@@ -37,10 +41,12 @@ class Reader::Impl {
 
   [[nodiscard]] const std::filesystem::path& directory() const { return directory_; }
   [[nodiscard]] const StoreHeader& store() const { return store_; }
+  [[nodiscard]] const std::string& incarnation() const { return incarnation_; }
 
  protected:
   const std::filesystem::path directory_;
   const StoreHeader store_;
+  const std::string incarnation_;
   const NoticeHandler on_notice_;
   SegmentSet segments_;
 };

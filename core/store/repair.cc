@@ -8,9 +8,9 @@
 #include "append/commit.h"
 #include "base/status.h"
 #include "daybook/store.h"
-#include "index/head_store.h"
 #include "io/directory.h"
 #include "io/file.h"
+#include "kv/derived.h"
 #include "store/opening.h"
 #include "store/repair_files.h"
 #include "store/repair_log.h"
@@ -242,7 +242,7 @@ absl::Status Repairer::RebuildDerived(bool with_missing) {
   if (check_.index.empty()) return absl::OkStatus();
   Say(check_.index.front().hint);
   ++report_.rebuilt;
-  return options_.dry_run ? absl::OkStatus() : HeadStore::Discard(directory_ / "index");
+  return options_.dry_run ? absl::OkStatus() : DiscardDerived(directory_ / "index");
 }
 
 // The last step: before it the store opens already, and a repair that is run again finds the same

@@ -18,8 +18,8 @@
 #include "daybook/store.h"
 #include "index/active_index.h"
 #include "index/head_store.h"
+#include "kv/lmdb_snapshot.h"
 #include "store/verify_check.h"
-#include "store/verify_lmdb.h"
 #include "store/verify_walk.h"
 
 namespace daybook {

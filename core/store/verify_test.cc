@@ -10,12 +10,12 @@
 #include "daybook/store.h"
 #include "index/head_store.h"
 #include "index/sidecar.h"
+#include "kv/lmdb_snapshot.h"
 #include "log/frame.h"
 #include "store/catch_up.h"
 #include "store/store_file.h"
 #include "store/verify_check.h"
 #include "store/verify_events.h"
-#include "store/verify_lmdb.h"
 #include "tests/catch.h"
 #include "tests/corruption/small_store.h"
 

@@ -11,7 +11,6 @@
 #include "io/directory.h"
 #include "store/opening.h"
 #include "store/store_file.h"
-#include "store/verify_lmdb.h"
 
 namespace daybook {
 namespace {
@@ -78,13 +77,6 @@ absl::Status WriterImpl::OpenHeadStore() {
   identity.store_id = identity_.store_id;
   identity.incarnation = identity_.incarnation;
   bool discarded = false;
-  // LMDB believes its pages: damaged ones could end the process.
-  const std::filesystem::path index = directory_ / "index";
-  if (const auto snapshot = LmdbSnapshot::Open(index);
-      !snapshot.ok() ? absl::IsDataLoss(snapshot.status()) : !snapshot->CheckPages().ok()) {
-    Tell(on_notice_, Notice::Severity::kWarning, "index/ is damaged; it is rebuilt from the log");
-    DAYBOOK_RETURN_IF_ERROR(HeadStore::Discard(index));
-  }
   DAYBOOK_ASSIGN_OR_RETURN(head_store_,
                            HeadStore::Open(directory_ / "index", identity, &discarded));
   if (discarded) {

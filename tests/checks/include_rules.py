@@ -3,12 +3,13 @@
 
 Modules of core/ include downwards only:
 
-    store -> append, read -> log, index -> io, kv -> base
+    store -> append, read -> log, index -> kv -> io -> base
 
 and never a module of their own height, so log never sees index nor the reverse. Each third-party
-library and the operating system have one place that knows them. cli/, examples/ and bench/ (but
-bench/micro, which measures parts) see public headers only, and public headers see nothing but the
-standard library, Status and StatusOr.
+library and the operating system have one place that knows them. snapshot/ and projections/ stand on
+public headers, and on kv, io and base for tables, files and threads of their own; neither knows the
+other's inside. bindings/, cli/, examples/ and bench/ (but bench/micro, which measures parts) see
+public headers only, and public headers see nothing but the standard library, Status and StatusOr.
 """
 
 import argparse
@@ -19,7 +20,7 @@ import tempfile
 
 from sources import Findings, code_files, expect_bites, includes, read_text
 
-HEIGHT = {"base": 0, "io": 1, "kv": 1, "log": 2, "index": 2, "append": 3, "read": 3, "store": 4}
+HEIGHT = {"base": 0, "io": 1, "kv": 2, "log": 3, "index": 3, "append": 4, "read": 4, "store": 5}
 PUBLIC_THIRD_PARTY = {"absl/status/status.h", "absl/status/statusor.h"}
 
 SYSTEM = re.compile(
@@ -36,7 +37,7 @@ LIBRARIES = [
     (re.compile(r"^xxh"), re.compile(r"^core/base/checksum\.cc$"),
      "xxHash belongs to core/base/checksum.cc"),
     (re.compile(r"^(openssl/|sqlite3|simdjson|nlohmann/|CLI/|zlib\.h|zstd\.h|benchmark/)"),
-     re.compile(r"^$"), "core/ does without this library"),
+     re.compile(r"^$"), "the library does without this one"),
     (re.compile(r"^absl/(synchronization|base/thread_annotations)"), re.compile(r"^$"),
      "locks are base/mutex.h: ThreadSanitizer shows false races with absl::Mutex"),
 ]
@@ -47,25 +48,36 @@ STANDARD = [
     (re.compile(r"^(iostream|fstream|future|regex)$"), re.compile(r"^$"),
      "core/ does without this header"),
 ]
-PUBLIC_ONLY = re.compile(r"^(cli|examples|bench(?!/micro/))/")
+PUBLIC_ONLY = re.compile(r"^(bindings|cli|examples|bench(?!/micro/))/")
+ABOVE = {"snapshot", "projections"}
+BELOW_THEM = {"base", "io", "kv"}
+PUBLIC_HEADER = re.compile(r"^([\w/]+/)?include/daybook/[\w]+\.h$")
 
 
 def is_test(path):
     return path.stem.endswith(("_test", "_testing")) or path.stem.startswith("test_")
 
 
-def check_core(path, line, header, findings):
-    module = path.parts[1]
-    other = header.split("/")[0]
+def check_libraries(path, line, header, findings):
     for pattern, allowed, why in LIBRARIES:
         if pattern.search(header) and not allowed.search(str(path)):
             findings.error(path, line, f"{why} ({header})")
+
+
+def check_core(path, line, header, findings):
+    module = path.parts[1]
+    other = header.split("/")[0]
+    check_libraries(path, line, header, findings)
     if "/" in header and other in HEIGHT:
         if other != module and HEIGHT[other] >= HEIGHT[module]:
             findings.error(path, line, f"{module} must not include {other} ({header})")
         return
     if header.startswith("core/"):
         findings.error(path, line, f'write "{header[5:].removeprefix("include/")}"')
+    check_place(path, line, header, findings)
+
+
+def check_place(path, line, header, findings):
     if header.startswith("tests/") and not is_test(path):
         findings.error(path, line, "only tests include tests/")
     if is_test(path):
@@ -75,6 +87,16 @@ def check_core(path, line, header, findings):
     for pattern, allowed, why in STANDARD:
         if pattern.search(header) and not allowed.search(str(path)):
             findings.error(path, line, f"{why} ({header})")
+
+
+def check_above(path, line, header, findings):
+    top = path.parts[0]
+    first = header.split("/")[0]
+    check_libraries(path, line, header, findings)
+    inside = (first in HEIGHT and first not in BELOW_THEM) or first == "core"
+    if "/" in header and (inside or (first in ABOVE and first != top)) and not is_test(path):
+        findings.error(path, line, f"{top} must not include {first} ({header})")
+    check_place(path, line, header, findings)
 
 
 def check_public(path, line, header, angled, findings):
@@ -87,7 +109,8 @@ def check_user(root, path, line, header, findings):
     top = path.parts[0]
     own = (root / top / header).exists() or (root / path.parent / header).exists()
     first = header.split("/")[0]
-    inside = first in HEIGHT or first == "core" or (first == "tests" and not is_test(path))
+    library = first in HEIGHT or first in ABOVE or first == "core"
+    inside = library or (first == "tests" and not is_test(path))
     if not own and "/" in header and inside:
         findings.error(path, line, f"{top}/ sees public headers only ({header})")
     if top != "bench" and re.search(r"^(lmdb\.h|xxh|capnp/|kj/)", header):
@@ -112,10 +135,12 @@ def check(root):
                 findings.error(path, line, "no relative include")
             if header.startswith("catch2/") and str(path) != "tests/catch.h":
                 findings.error(path, line, 'Catch2 comes by "tests/catch.h"')
-            if path.parts[:3] == ("core", "include", "daybook"):
+            if PUBLIC_HEADER.search(str(path)):
                 check_public(path, line, header, angled, findings)
             elif path.parts[0] == "core" and path.parts[1] in HEIGHT:
                 check_core(path, line, header, findings)
+            elif path.parts[0] in ABOVE:
+                check_above(path, line, header, findings)
             elif PUBLIC_ONLY.search(str(path)):
                 check_user(root, path, line, header, findings)
     return findings
@@ -142,6 +167,9 @@ def planted():
         "core/log/a_test.cc": source("<fstream>", "<thread>", '"tests/catch.h"'),
         "cli/a.cc": source('"daybook/store.h"', '"cli/b.h"', "<unistd.h>"),
         "bench/micro/a.cc": source('"base/checksum.h"'),
+        "snapshot/a.cc": source('"daybook/a.h"', '"kv/a.h"', '"base/a.h"', '"snapshot/b.h"'),
+        "snapshot/include/daybook/c.h": "#ifndef C_H_\n#define C_H_\n" + source('"daybook/a.h"')
+                                        + "#endif\n",
         "bench/compare/a.cc": source("<lmdb.h>"),
     }
     # Each of these is one source with one include.
@@ -164,6 +192,11 @@ def planted():
         ("the command sees the inside", "cli/a.cc", '"log/format.h"', "public headers only"),
         ("an example sees the inside", "examples/l/a.cc", '"base/status.h"', "public headers only"),
         ("bench sees the inside", "bench/compare/a.cc", '"kv/environment.h"', "public headers"),
+        ("snapshot sees log", "snapshot/a.cc", '"log/a.h"', "snapshot must not include log"),
+        ("projections see snapshot", "projections/a.cc", '"snapshot/a.h"', "must not include"),
+        ("snapshot sees lmdb", "snapshot/a.cc", "<lmdb.h>", "<lmdb.h> belongs to core/kv"),
+        ("the system in projections", "projections/a.cc", "<fcntl.h>", "operating system"),
+        ("bindings see the inside", "bindings/sql/a.cc", '"kv/a.h"', "public headers only"),
         ("relative", "cli/a.cc", '"../core/log/format.h"', "no relative include"),
         ("Catch2 directly", "core/log/a_test.cc", "<catch2/catch.hpp>", "tests/catch.h"),
     ]
@@ -171,6 +204,8 @@ def planted():
     for name, path, include, expected in bad:
         yield name, {path: source(include)}, expected
     yield ("third party in public", {"core/include/daybook/a.h": header("<lmdb.h>")},
+           "a public header must not include")
+    yield ("third party in public above", {"snapshot/include/daybook/a.h": header("<lmdb.h>")},
            "a public header must not include")
     yield ("more of absl in public",
            {"core/include/daybook/a.h": header('"absl/strings/string_view.h"')},

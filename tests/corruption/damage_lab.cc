@@ -12,9 +12,9 @@
 #include "base/status.h"
 #include "daybook/error.h"
 #include "index/sidecar.h"
+#include "kv/lmdb_snapshot.h"
 #include "log/frame.h"
 #include "log/recovery.h"
-#include "store/verify_lmdb.h"
 
 namespace daybook::testing {
 namespace {

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "kv/environment.h"
-#include "store/verify_lmdb.h"
+#include "kv/lmdb_snapshot.h"
 #include "tests/fuzz/fuzz_support.h"
 
 namespace daybook::fuzzing {

@@ -1,4 +1,4 @@
-#include "store/verify_lmdb.h"
+#include "kv/lmdb_snapshot.h"
 
 #include <algorithm>
 #include <array>
@@ -117,13 +117,14 @@ absl::StatusOr<LmdbSnapshot> LmdbSnapshot::Open(const std::filesystem::path& fol
 
 absl::Status LmdbSnapshot::ReadMeta() {
   const auto bytes = map_.bytes();
-  if (bytes.size() < sizeof(PageHeader) + sizeof(Meta)) return Damaged(0, "the index is cut off");
+  if (bytes.size() < sizeof(PageHeader) + sizeof(Meta))
+    return Damaged(0, "the table file is cut off");
   // The size of the pages stands in the first.
   page_bytes_ = At<Meta>(bytes, sizeof(PageHeader)).trees[0].page_bytes;
   if (page_bytes_ < 512 || page_bytes_ > 65536 || (page_bytes_ & (page_bytes_ - 1)) != 0 ||
       bytes.size() < 2 * page_bytes_) {
     page_bytes_ = 4096;
-    return Damaged(0, "the index does not begin as one does");
+    return Damaged(0, "the table file does not begin as one does");
   }
   std::uint64_t transactions[2];
   for (std::uint64_t page = 0; page < 2; ++page) {
@@ -135,7 +136,7 @@ absl::Status LmdbSnapshot::ReadMeta() {
         meta.trees[0].page_bytes != page_bytes_ || meta.trees[0].flags != kIntegerKeys ||
         meta.trees[1].flags != 0 ||
         meta.last_page >= bytes.size() / page_bytes_ + kUnwrittenPagesMax) {
-      return Damaged(page, "the index does not begin as one does");
+      return Damaged(page, "the table file does not begin as one does");
     }
     if (page == 1 && transactions[1] < transactions[0]) continue;
     transaction_ = meta.transaction;
@@ -150,7 +151,7 @@ absl::Status LmdbSnapshot::ReadMeta() {
   const std::uint64_t older = std::min(transactions[0], transactions[1]);
   const bool in_turn = (transactions[1] % 2 == 1 || transactions[1] == 0) &&
                        transactions[0] % 2 == 0 && transaction_ - older <= 1;
-  return in_turn ? absl::OkStatus() : Damaged(0, "the index does not begin as one does");
+  return in_turn ? absl::OkStatus() : Damaged(0, "the table file does not begin as one does");
 }
 
 bool LmdbSnapshot::Changed() const {
@@ -180,7 +181,7 @@ absl::Status LmdbSnapshot::ForEach(std::string_view table, const Visit& visit) c
     const auto record = At<TreeRecord>(std::as_bytes(std::span(value)), 0);
     tree = {record.root, record.entries, record.depth, record.flags};
   }));
-  if (!is_good || tree.flags != 0) return Damaged(main_.root, "a table of the index has no root");
+  if (!is_good || tree.flags != 0) return Damaged(main_.root, "a table has no root");
   return Walk(tree, &used, visit);
 }
 
@@ -195,7 +196,7 @@ absl::Status LmdbSnapshot::CheckPages() const {
     is_good = record.flags == 0;
     tables.push_back({record.root, record.entries, record.depth, record.flags});
   }));
-  if (!is_good) return Damaged(main_.root, "a table of the index has no root");
+  if (!is_good) return Damaged(main_.root, "a table has no root");
   const auto nothing = [](std::string_view, std::string_view) {};
   for (const Tree& table : tables) DAYBOOK_RETURN_IF_ERROR(Walk(table, &used, nothing));
   std::vector<std::string> lists;
@@ -211,7 +212,7 @@ absl::Status LmdbSnapshot::CheckPages() const {
 absl::Status LmdbSnapshot::CheckFree(std::uint64_t page, std::string_view value,
                                      Pages* used) const {
   const auto bytes = std::as_bytes(std::span(value));
-  const char* const kDamaged = "the list of free pages of the index is damaged";
+  const char* const kDamaged = "the list of free pages is damaged";
   if (bytes.size() < 8 || bytes.size() % 8 != 0) return Damaged(page, kDamaged);
   const auto count = At<std::uint64_t>(bytes, 0);
   if (count > bytes.size() / 8 - 1) return Damaged(page, kDamaged);
@@ -229,9 +230,9 @@ absl::Status LmdbSnapshot::CheckFree(std::uint64_t page, std::string_view value,
 absl::Status LmdbSnapshot::Walk(const Tree& tree, Pages* used, const Visit& visit) const {
   if (tree.root == kNoPage) {
     return tree.entries == 0 && tree.depth == 0 ? absl::OkStatus()
-                                                : Damaged(0, "a table of the index has no root");
+                                                : Damaged(0, "a table has no root");
   }
-  if (tree.depth > kDepthMax) return Damaged(0, "a table of the index is too deep");
+  if (tree.depth > kDepthMax) return Damaged(0, "a table is too deep");
   Walker walker{.tree = tree, .used = used, .visit = visit, .last = {}, .bound = {}};
   DAYBOOK_RETURN_IF_ERROR(WalkPage(tree.root, 1, &walker));
   if (walker.seen == tree.entries) return absl::OkStatus();
@@ -242,10 +243,10 @@ absl::Status LmdbSnapshot::WalkPage(std::uint64_t number, std::uint32_t level,
                                     Walker* walker) const {
   // Each page at most once: a tree with a loop in it ends.
   if (!HasPage(number) || (*walker->used)[number] || level > walker->tree.depth) {
-    return Damaged(0, "a page of the index leads out of it");
+    return Damaged(0, "a page leads out of its table");
   }
   (*walker->used)[number] = true;
-  const char* const kDamaged = "a page of the index is damaged";
+  const char* const kDamaged = "a page of a table is damaged";
   const auto page = map_.bytes().subspan(number * page_bytes_, page_bytes_);
   const auto header = At<PageHeader>(page, 0);
   const bool is_leaf = level == walker->tree.depth;
@@ -297,7 +298,7 @@ absl::Status LmdbSnapshot::VisitLeaf(std::uint64_t page, std::span<const std::by
 
 absl::Status LmdbSnapshot::ReadValue(std::uint64_t page, std::span<const std::byte> bytes,
                                      Pages* used, std::span<const std::byte>* value) const {
-  const char* const kDamaged = "an entry of the index is damaged";
+  const char* const kDamaged = "an entry of a table is damaged";
   const auto node = At<Node>(bytes, 0);
   const std::uint64_t begin = sizeof(Node) + node.key_bytes;
   const std::uint64_t size = node.low | std::uint64_t{node.high} << 16;

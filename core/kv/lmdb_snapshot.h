@@ -2,8 +2,8 @@
 // nothing, taking no lock, and believing nothing. LMDB itself writes to its lock file, makes what
 // is missing, and trusts its pages, so that damaged ones can end the process.
 
-#ifndef DAYBOOK_STORE_VERIFY_LMDB_H_
-#define DAYBOOK_STORE_VERIFY_LMDB_H_
+#ifndef DAYBOOK_KV_LMDB_SNAPSHOT_H_
+#define DAYBOOK_KV_LMDB_SNAPSHOT_H_
 
 #include <cstdint>
 #include <filesystem>
@@ -80,4 +80,4 @@ class LmdbSnapshot {
 
 }  // namespace daybook
 
-#endif  // DAYBOOK_STORE_VERIFY_LMDB_H_
+#endif  // DAYBOOK_KV_LMDB_SNAPSHOT_H_

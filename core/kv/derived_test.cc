@@ -1,0 +1,99 @@
+#include "kv/derived.h"
+
+#include <filesystem>
+#include <fstream>
+#include <string>
+
+#include "base/status.h"
+#include "tests/catch.h"
+#include "tests/temp_folder.h"
+
+namespace daybook {
+namespace {
+
+namespace fs = std::filesystem;
+using testing::HasText;
+using testing::TempFolder;
+
+// Opens the folder, adds an entry, and says how many there are then.
+std::uint64_t OpenAndAdd(const fs::path& folder, const std::string& key, bool* discarded) {
+  auto environment = OpenDerived(folder, {}, discarded);
+  REQUIRE_OK(environment);
+  const auto table = (*environment)->OpenTable("t");
+  REQUIRE_OK(table);
+  {
+    auto transaction = (*environment)->BeginWrite();
+    REQUIRE_OK(transaction);
+    REQUIRE_OK(transaction->Put(*table, key, std::string(100, 'v')));
+    REQUIRE_OK(transaction->Commit());
+  }
+  auto transaction = (*environment)->BeginRead();
+  REQUIRE_OK(transaction);
+  return transaction->Count(*table).value();
+}
+
+std::string Bytes(const fs::path& file) {
+  std::ifstream in(file, std::ios::binary);
+  return {std::istreambuf_iterator<char>(in), {}};
+}
+
+void Write(const fs::path& file, const std::string& bytes) {
+  std::ofstream(file, std::ios::binary | std::ios::trunc) << bytes;
+}
+
+}  // namespace
+
+TEST_CASE("a folder that can be derived again is kept while it is whole") {
+  const TempFolder folder;
+  const fs::path tables = folder.path() / "made" / "tables";
+  fs::create_directory(tables.parent_path());
+  bool discarded = false;
+  CHECK(OpenAndAdd(tables, "a", &discarded) == 1);
+  CHECK(OpenAndAdd(tables, "b", &discarded) == 2);
+  CHECK_FALSE(discarded);
+  REQUIRE_OK(DiscardDerived(tables));
+  CHECK(OpenAndAdd(tables, "c", &discarded) == 1);
+}
+
+TEST_CASE("a flipped or missing byte of a derived folder empties it, or does no harm") {
+  const TempFolder folder;
+  const fs::path tables = folder.path() / "tables";
+  bool discarded = false;
+  for (int i = 0; i < 200; ++i) OpenAndAdd(tables, "key" + std::to_string(i), &discarded);
+  REQUIRE_FALSE(discarded);
+  const std::string whole = Bytes(tables / "data.mdb");
+  std::uint64_t emptied = 0;
+  for (std::size_t at = 0; at < whole.size(); at += 509) {
+    std::string damaged = whole;
+    if (at % 2 == 0) {
+      damaged[at] = static_cast<char>(damaged[at] ^ 0x10);
+    } else {
+      damaged.resize(at);
+    }
+    Write(tables / "data.mdb", damaged);
+    bool now = false;
+    const std::uint64_t entries = OpenAndAdd(tables, "new", &now);
+    emptied += now ? 1 : 0;
+    CHECK(entries == (now ? 1U : 201U));
+  }
+  CHECK(emptied > 0);
+}
+
+TEST_CASE("the lock of a derived folder is taken once, and its holder survives a discard") {
+  const TempFolder folder;
+  const fs::path tables = folder.path() / "tables";
+  {
+    const auto lock = LockDerived(tables);
+    REQUIRE_OK(lock);
+    const auto second = LockDerived(tables);
+    CHECK(absl::IsUnavailable(second.status()));
+    CHECK_THAT(std::string(second.status().message()), HasText("LOCK"));
+    bool discarded = false;
+    OpenAndAdd(tables, "a", &discarded);
+    REQUIRE_OK(DiscardDerived(tables));
+    CHECK(absl::IsUnavailable(LockDerived(tables).status()));
+  }
+  REQUIRE_OK(LockDerived(tables));
+}
+
+}  // namespace daybook
