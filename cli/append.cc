@@ -5,8 +5,8 @@
 #include "absl/strings/str_cat.h"
 #include "cli/content_type.h"
 #include "cli/input.h"
-#include "cli/json_text.h"
 #include "cli/open_store.h"
+#include "daybook/json_text.h"
 
 namespace daybook::cli {
 namespace {

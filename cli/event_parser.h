@@ -12,9 +12,9 @@
 #include <vector>
 
 #include "absl/status/status.h"
-#include "cli/json_text.h"
 #include "cli/record_reader.h"
 #include "daybook/event.h"
+#include "daybook/json_text.h"
 
 namespace daybook::cli {
 

@@ -5,9 +5,9 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "cli/json_text.h"
 #include "cli/open_store.h"
 #include "cli/signals.h"
+#include "daybook/json_text.h"
 
 namespace daybook::cli {
 namespace {

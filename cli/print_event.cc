@@ -5,8 +5,8 @@
 
 #include "absl/strings/escaping.h"
 #include "cli/content_type.h"
-#include "cli/json_text.h"
 #include "cli/strings.h"
+#include "daybook/json_text.h"
 
 namespace daybook::cli {
 namespace {

@@ -4,8 +4,9 @@ include(CMakePackageConfigHelpers)
 include(GNUInstallDirs)
 
 set(DAYBOOK_CMAKE_DIR ${CMAKE_INSTALL_LIBDIR}/cmake/Daybook)
+get_property(DAYBOOK_INSTALLED GLOBAL PROPERTY DAYBOOK_LIBRARIES)
 install(
-  TARGETS daybook_core
+  TARGETS daybook_core ${DAYBOOK_INSTALLED}
   EXPORT DaybookTargets
   FILE_SET HEADERS)
 install(

@@ -25,3 +25,36 @@ function(daybook_module name)
   set_property(GLOBAL APPEND PROPERTY DAYBOOK_CORE_MODULES ${target})
   set_property(GLOBAL APPEND PROPERTY DAYBOOK_CORE_LIBS ${arg_LIBS})
 endfunction()
+
+# daybook_library(<name> HEADERS <file>... [SOURCES <file>...] [PUBLIC <target>...] [LIBS
+# <target>...])
+#
+# Declares a library that stands on the core and is installed beside it: daybook_<name>, alias
+# daybook::<name>, with the public headers in include/ of its folder. PUBLIC are the libraries of
+# ours that its headers include, LIBS what only its sources use.
+#
+# Beside public headers it sees kv, io and base of the core, for tables, files and threads of its
+# own, and its own folder by its name ("snapshot/ladder.h").
+function(daybook_library name)
+  cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "HEADERS;SOURCES;PUBLIC;LIBS")
+  if(arg_UNPARSED_ARGUMENTS OR NOT arg_HEADERS)
+    message(FATAL_ERROR "daybook_library(${name}): bad arguments ${arg_UNPARSED_ARGUMENTS}")
+  endif()
+  set(target daybook_${name})
+  add_library(${target} ${arg_SOURCES})
+  add_library(daybook::${name} ALIAS ${target})
+  daybook_target_defaults(${target})
+  target_include_directories(${target} PRIVATE ${PROJECT_SOURCE_DIR} ${PROJECT_SOURCE_DIR}/core)
+  target_sources(${target} PUBLIC FILE_SET HEADERS BASE_DIRS include FILES ${arg_HEADERS})
+  target_link_libraries(
+    ${target}
+    PUBLIC daybook_core ${arg_PUBLIC}
+    PRIVATE ${arg_LIBS} absl::strings absl::flat_hash_map absl::flat_hash_set Threads::Threads)
+  set_target_properties(
+    ${target}
+    PROPERTIES EXPORT_NAME ${name}
+               LINKER_LANGUAGE CXX
+               VERSION ${PROJECT_VERSION}
+               SOVERSION ${PROJECT_VERSION_MAJOR}.${PROJECT_VERSION_MINOR})
+  set_property(GLOBAL APPEND PROPERTY DAYBOOK_LIBRARIES ${target})
+endfunction()

@@ -26,7 +26,9 @@ SCRIPT_FOLDERS = {"scripts", ".ci"}
 
 UNFINISHED = re.compile(r"\b(TO" r"DO|FIX" r"ME|XX" r"X|HA" r"CK)\b")
 
-# (pattern in code without comments, where it is allowed, why). For core/ without its tests.
+LIBRARY_FOLDERS = {"core", "snapshot", "projections", "bindings"}
+
+# (pattern in code without comments, where it is allowed, why). For the library without its tests.
 CORE_RULES = [
     (re.compile(r"\bstd::(cout|cerr|clog)\b|\b(printf|puts|putchar|perror)\s*\("), r"^$",
      "core/ writes nothing: the host passes a callback"),
@@ -134,7 +136,7 @@ def check_code(path, text, findings):
     for number, line in enumerate(code.split("\n"), 1):
         if path.suffix == ".h" and re.match(r"^\s*using\s+namespace\b", line):
             findings.error(path, number, "no using namespace in a header")
-        if path.parts[0] == "core" and not is_test(path):
+        if path.parts[0] in LIBRARY_FOLDERS and not is_test(path):
             for pattern, allowed, why in CORE_RULES:
                 match = pattern.search(line)
                 if match and not re.search(allowed, str(path)):

@@ -12,9 +12,9 @@
 #include "absl/status/status.h"
 #include "cli/csv.h"
 #include "cli/event_parser.h"
-#include "cli/json_text.h"
 #include "cli/record_reader.h"
 #include "daybook/append.h"
+#include "daybook/json_text.h"
 #include "tests/fuzz/fuzz_support.h"
 
 namespace daybook::fuzzing {

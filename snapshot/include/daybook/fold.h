@@ -12,9 +12,9 @@
 //   };
 //
 // Apply is deterministic: the same events in the same order give the same state, on every machine,
-// with no clock and no I/O. It may return void. An error, or an exception, ends the load that called
-// it, with the event named. Where what Apply does or what Save writes changes, the revision changes
-// with it: snapshots of another revision are never used.
+// with no clock and no I/O. It may return void. An error, or an exception, ends the load that
+// called it, with the event named. Where what Apply does or what Save writes changes, the revision
+// changes with it: snapshots of another revision are never used.
 //
 // A fold is called by several threads at the same time: its methods are const, and share nothing
 // that they change.
@@ -43,22 +43,21 @@ inline constexpr std::size_t kFoldIdBytesMax = 200;
 
 template <class F>
 concept Fold = std::copy_constructible<F> && std::default_initializable<typename F::State> &&
-               std::copyable<typename F::State> &&
-               requires(const F& fold, typename F::State& state, const EventView& event) {
-                 { fold.id() } -> std::convertible_to<std::string_view>;
-                 { fold.revision() } -> std::convertible_to<std::uint32_t>;
-                 fold.Apply(state, event);
-                 requires std::same_as<decltype(fold.Apply(state, event)), void> ||
-                              std::same_as<decltype(fold.Apply(state, event)), absl::Status>;
-               };
+    std::copyable<typename F::State> &&
+    requires(const F& fold, typename F::State& state, const EventView& event) {
+  { fold.id() } -> std::convertible_to<std::string_view>;
+  { fold.revision() } -> std::convertible_to<std::uint32_t>;
+  fold.Apply(state, event);
+  requires std::same_as<decltype(fold.Apply(state, event)), void> ||
+      std::same_as<decltype(fold.Apply(state, event)), absl::Status>;
+};
 
 template <class F>
-concept SnapshotFold =
-    Fold<F> && requires(const F& fold, const typename F::State& state, std::string& out,
-                        std::string_view bytes) {
-      { fold.Save(state, out) } -> std::same_as<void>;
-      { fold.Restore(bytes) } -> std::same_as<absl::StatusOr<typename F::State>>;
-    };
+concept SnapshotFold = Fold<F> && requires(const F& fold, const typename F::State& state,
+                                           std::string& out, std::string_view bytes) {
+  { fold.Save(state, out) } -> std::same_as<void>;
+  { fold.Restore(bytes) } -> std::same_as<absl::StatusOr<typename F::State>>;
+};
 
 // A fold without its type, for code that is compiled once. Thread-safe as a fold is. Exceptions end
 // here: they become kFailedPrecondition with what() in the message.

@@ -7,8 +7,8 @@
 //   last        the data of the last event
 //
 // Numbers are never turned into a double: in merge and last they stay the text that they were
-// (`1.10`, 2^63), in sum they are integers, or decimals of up to 38 digits, and what does not fit is
-// an error.
+// (`1.10`, 2^63), in sum they are integers, or decimals of up to 38 digits, and what does not fit
+// is an error.
 //
 // FIELD is the name of a field of the event's data, or, where it begins with `/`, a JSON Pointer
 // (RFC 6901). An event without the field, or with null there, adds nothing; any other value that is

@@ -61,13 +61,14 @@ struct SnapshotPolicy {
 
 // What became of snapshots since a SnapshotStore was opened.
 struct SnapshotStats {
-  std::uint64_t hits = 0;      // loads that began at a snapshot
-  std::uint64_t misses = 0;    // loads that found none, and folded from the start
-  std::uint64_t ignored = 0;   // snapshots passed over: another fold, incarnation, history, or damage
-  std::uint64_t taken = 0;     // written
-  std::uint64_t dropped = 0;   // not written, because too many waited or the disk failed
-  std::uint64_t thinned = 0;   // removed by the retention
-  std::uint64_t verified = 0;  // loads that were held against a replay
+  std::uint64_t hits = 0;    // loads that began at a snapshot
+  std::uint64_t misses = 0;  // loads that found none, and folded from the start
+  std::uint64_t ignored =
+      0;                    // snapshots passed over: another fold, incarnation, history, or damage
+  std::uint64_t taken = 0;  // written
+  std::uint64_t dropped = 0;       // not written, because too many waited or the disk failed
+  std::uint64_t thinned = 0;       // removed by the retention
+  std::uint64_t verified = 0;      // loads that were held against a replay
   std::uint64_t false_states = 0;  // of them, those whose snapshot was false
 };
 

@@ -6,10 +6,10 @@
 //   state(stream, version, position, state)         -- by SqlOptions::fold
 //
 // `data` is the stored JSON text, NULL where it is none; `data_blob` the bytes as stored, of any
-// event; `tags` a JSON array. The columns recorded_at, effective_at and last_recorded_at are RFC 3339
-// text in UTC with nine decimals; compared with any RFC 3339 text they compare as moments, in every
-// place of a query, and with any other text they are an error. The *_ns columns are the same moments
-// as integers.
+// event; `tags` a JSON array. The columns recorded_at, effective_at and last_recorded_at are RFC
+// 3339 text in UTC with nine decimals; compared with any RFC 3339 text they compare as moments, in
+// every place of a query, and with any other text they are an error. The *_ns columns are the same
+// moments as integers.
 
 #ifndef DAYBOOK_SQL_H_
 #define DAYBOOK_SQL_H_
@@ -19,10 +19,10 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 #include <variant>
-#include <span>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"

@@ -1,14 +1,14 @@
-#include "cli/json_text.h"
+#include "daybook/json_text.h"
 
 #include <string>
 #include <vector>
 
 #include "tests/catch.h"
 
-namespace daybook::cli {
+namespace daybook {
 namespace {
 
-TEST_CASE("every text that JSON allows is a value", "[cli][json]") {
+TEST_CASE("every text that JSON allows is a value", "[json]") {
   for (const char* text : {"null",
                            "true",
                            "false",
@@ -36,7 +36,7 @@ TEST_CASE("every text that JSON allows is a value", "[cli][json]") {
   }
 }
 
-TEST_CASE("what JSON does not allow is refused", "[cli][json]") {
+TEST_CASE("what JSON does not allow is refused", "[json]") {
   for (const char* text :
        {"",         " ",          "nul",   "True",  "01",        "+1",     "1.",      ".5",
         "1e",       "-",          "1 2",   "\"",    "\"a",       "\"\t\"", R"("\x")", R"("\u12g4")",
@@ -50,21 +50,21 @@ TEST_CASE("what JSON does not allow is refused", "[cli][json]") {
   CHECK_FALSE(IsJsonValue(std::string_view("1\0", 2)));
 }
 
-TEST_CASE("nesting is allowed to its limit and no deeper", "[cli][json]") {
+TEST_CASE("nesting is allowed to its limit and no deeper", "[json]") {
   const std::string open(kJsonDepthMax, '[');
   const std::string close(kJsonDepthMax, ']');
   CHECK(IsJsonValue(open + close));
   CHECK_FALSE(IsJsonValue("[" + open + close + "]"));
 }
 
-TEST_CASE("every beginning of a value is not one", "[cli][json]") {
+TEST_CASE("every beginning of a value is not one", "[json]") {
   const std::string text = R"({"a":[1.5e3,"x\u00e9\\",{"b":true}],"c":null})";
   REQUIRE(IsJsonValue(text));
   for (std::size_t size = 0; size < text.size(); ++size)
     CHECK_FALSE(IsJsonValue(text.substr(0, size)));
 }
 
-TEST_CASE("an object is split into its fields as they stand", "[cli][json]") {
+TEST_CASE("an object is split into its fields as they stand", "[json]") {
   std::vector<JsonField> fields;
   REQUIRE_OK(SplitJsonObject(R"( {"a" : 1.10 , "b\n":{"x":[1, 2]},"c":"}"} )", fields));
   REQUIRE(fields.size() == 3);
@@ -77,7 +77,7 @@ TEST_CASE("an object is split into its fields as they stand", "[cli][json]") {
   CHECK(fields.empty());
 }
 
-TEST_CASE("what is not one object is not split, and says where", "[cli][json]") {
+TEST_CASE("what is not one object is not split, and says where", "[json]") {
   std::vector<JsonField> fields;
   CHECK_THAT(std::string(SplitJsonObject("[1]", fields).message()),
              testing::HasText("does not begin with a brace"));
@@ -93,7 +93,7 @@ TEST_CASE("what is not one object is not split, and says where", "[cli][json]") 
   }
 }
 
-TEST_CASE("a repeated key is refused among few fields and among many", "[cli][json]") {
+TEST_CASE("a repeated key is refused among few fields and among many", "[json]") {
   std::vector<JsonField> fields;
   CHECK_THAT(std::string(SplitJsonObject(R"({"a":1,"b":2,"a":3})", fields).message()),
              testing::HasText("`a` stands there twice"));
@@ -105,7 +105,7 @@ TEST_CASE("a repeated key is refused among few fields and among many", "[cli][js
              testing::HasText("`k500` stands there twice"));
 }
 
-TEST_CASE("strings go into JSON and come out of it", "[cli][json]") {
+TEST_CASE("strings go into JSON and come out of it", "[json]") {
   for (const std::string text : {"", "plain", "a\"b\\c", "line\nbreak\x01", "\u00e9\U0001F600"}) {
     std::string quoted;
     AppendJsonString(text, quoted);
@@ -120,7 +120,7 @@ TEST_CASE("strings go into JSON and come out of it", "[cli][json]") {
   CHECK_FALSE(UnquoteJson("1").ok());
 }
 
-TEST_CASE("an object without fields is known for it", "[cli][json]") {
+TEST_CASE("an object without fields is known for it", "[json]") {
   CHECK(IsEmptyJsonObject("{}"));
   CHECK(IsEmptyJsonObject(" { \n } "));
   CHECK_FALSE(IsEmptyJsonObject(R"({"a":1})"));
@@ -130,4 +130,4 @@ TEST_CASE("an object without fields is known for it", "[cli][json]") {
 }
 
 }  // namespace
-}  // namespace daybook::cli
+}  // namespace daybook

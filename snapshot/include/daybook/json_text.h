@@ -1,11 +1,11 @@
 // JSON as text: what is stored and printed byte for byte is checked here, and never rebuilt.
 //
-// The grammar is RFC 8259's. simdjson checks UTF-8 but does not parse: its parsers refuse integers
-// of more than 64 bits and numbers out of the range of a double, which are JSON and must survive as
-// they are.
+// The grammar is RFC 8259's. Parsers for speed refuse integers of more than 64 bits and numbers out
+// of the range of a double, which are JSON and must survive as they are; so nothing is parsed here
+// that can stay text.
 
-#ifndef DAYBOOK_CLI_JSON_TEXT_H_
-#define DAYBOOK_CLI_JSON_TEXT_H_
+#ifndef DAYBOOK_JSON_TEXT_H_
+#define DAYBOOK_JSON_TEXT_H_
 
 #include <cstddef>
 #include <string>
@@ -15,7 +15,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 
-namespace daybook::cli {
+namespace daybook {
 
 // Objects and arrays within each other; deeper is refused, as most parsers would.
 inline constexpr std::size_t kJsonDepthMax = 1024;
@@ -88,6 +88,6 @@ absl::StatusOr<std::string> UnquoteJson(std::string_view token);
 // Appends text as a JSON string with its quotes. UTF-8 is not checked.
 void AppendJsonString(std::string_view text, std::string& out);
 
-}  // namespace daybook::cli
+}  // namespace daybook
 
-#endif  // DAYBOOK_CLI_JSON_TEXT_H_
+#endif  // DAYBOOK_JSON_TEXT_H_

@@ -1,14 +1,14 @@
-#include "cli/json_text.h"
+#include "daybook/json_text.h"
 
-#include <simdjson.h>
-
-#include <nlohmann/json.hpp>
+#include <algorithm>
+#include <cstdint>
 
 #include "absl/container/flat_hash_set.h"
 #include "absl/strings/str_cat.h"
-#include "cli/strings.h"
+#include "base/status.h"
+#include "base/utf8.h"
 
-namespace daybook::cli {
+namespace daybook {
 namespace {
 
 bool IsSpace(char c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r'; }
@@ -167,7 +167,7 @@ bool JsonScanner::SkipValue() {
   }
 }
 
-bool IsUtf8(std::string_view text) { return simdjson::validate_utf8(text.data(), text.size()); }
+bool IsUtf8(std::string_view text) { return IsValidUtf8(text); }
 
 bool IsJsonValue(std::string_view text) {
   JsonScanner scanner(text);
@@ -254,11 +254,72 @@ absl::Status SplitJsonObject(std::string_view text, std::vector<JsonField>& fiel
   return RefuseRepeatedKeys(fields);
 }
 
+namespace {
+
+// Four hexadecimal digits at `at`; the scanner has seen that they are there.
+std::uint32_t HexAt(std::string_view text, std::size_t at) {
+  std::uint32_t value = 0;
+  for (std::size_t i = at; i < at + 4; ++i) {
+    const char c = text[i];
+    value = value << 4 | static_cast<std::uint32_t>(IsDigit(c) ? c - '0' : (c | 0x20) - 'a' + 10);
+  }
+  return value;
+}
+
+void AppendUtf8(std::uint32_t code, std::string& out) {
+  const auto put = [&out](std::uint32_t byte) { out.push_back(static_cast<char>(byte)); };
+  if (code < 0x80) return put(code);
+  if (code < 0x800) {
+    put(0xC0 | code >> 6);
+  } else if (code < 0x10000) {
+    put(0xE0 | code >> 12);
+    put(0x80 | (code >> 6 & 0x3F));
+  } else {
+    put(0xF0 | code >> 18);
+    put(0x80 | (code >> 12 & 0x3F));
+    put(0x80 | (code >> 6 & 0x3F));
+  }
+  put(0x80 | (code & 0x3F));
+}
+
+// The escape at `*at`, behind its backslash; false for half a surrogate pair.
+bool AppendEscape(std::string_view text, std::size_t* at, std::string& out) {
+  constexpr std::string_view kNames = "\"\\/bfnrt";
+  constexpr std::string_view kMeant = "\"\\/\b\f\n\r\t";
+  const char name = text[(*at)++];
+  if (name != 'u') {
+    out.push_back(kMeant[kNames.find(name)]);
+    return true;
+  }
+  std::uint32_t code = HexAt(text, *at);
+  *at += 4;
+  if (code >= 0xD800 && code < 0xE000) {
+    if (code >= 0xDC00 || text.substr(*at, 2) != "\\u") return false;
+    const std::uint32_t low = HexAt(text, *at + 2);
+    if (low < 0xDC00 || low >= 0xE000) return false;
+    *at += 6;
+    code = 0x10000 + ((code - 0xD800) << 10) + (low - 0xDC00);
+  }
+  AppendUtf8(code, out);
+  return true;
+}
+
+}  // namespace
+
 absl::StatusOr<std::string> UnquoteJson(std::string_view token) {
-  const nlohmann::json value = nlohmann::json::parse(token, nullptr, /*allow_exceptions=*/false);
-  if (!value.is_string())
-    return absl::InvalidArgumentError("is not a JSON string of whole characters");
-  return value.get<std::string>();
+  JsonScanner scanner(token);
+  bool is_text = !token.empty() && token.front() == '"' && scanner.SkipString() &&
+                 scanner.at_end() && IsUtf8(token);
+  std::string out;
+  if (is_text) token = token.substr(1, token.size() - 2);
+  for (std::size_t at = 0; is_text && at < token.size();) {
+    const std::size_t escape = std::min(token.find('\\', at), token.size());
+    out.append(token, at, escape - at);
+    at = escape + 1;
+    if (escape < token.size()) is_text = AppendEscape(token, &at, out);
+  }
+  if (is_text) return out;
+  return absl::InvalidArgumentError("is not a JSON string of whole characters");
 }
 
 void AppendJsonString(std::string_view text, std::string& out) {
@@ -283,4 +344,4 @@ void AppendJsonString(std::string_view text, std::string& out) {
   out.push_back('"');
 }
 
-}  // namespace daybook::cli
+}  // namespace daybook
