@@ -40,3 +40,22 @@ file(RELATIVE_PATH DAYBOOK_PC_PREFIX ${CMAKE_INSTALL_FULL_LIBDIR}/pkgconfig
 string(REGEX REPLACE "/$" "" DAYBOOK_PC_PREFIX ${DAYBOOK_PC_PREFIX})
 configure_file(${CMAKE_CURRENT_LIST_DIR}/daybook.pc.in ${PROJECT_BINARY_DIR}/daybook.pc @ONLY)
 install(FILES ${PROJECT_BINARY_DIR}/daybook.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
+
+# daybook-<name>.pc for each library that stands on the core.
+foreach(target IN LISTS DAYBOOK_INSTALLED)
+  string(REPLACE daybook_ "" DAYBOOK_PC_NAME ${target})
+  get_property(own GLOBAL PROPERTY DAYBOOK_OWN_${target})
+  string(REPLACE _ - own "${own}")
+  list(JOIN own " " DAYBOOK_PC_OWN)
+  get_property(foreign GLOBAL PROPERTY DAYBOOK_FOREIGN_${target})
+  list(JOIN foreign " " DAYBOOK_PC_FOREIGN)
+  # What a static library needs, those who link it need too.
+  if(NOT BUILD_SHARED_LIBS)
+    string(APPEND DAYBOOK_PC_OWN " ${DAYBOOK_PC_FOREIGN}")
+    set(DAYBOOK_PC_FOREIGN "")
+  endif()
+  set(file daybook-${DAYBOOK_PC_NAME}.pc)
+  configure_file(${CMAKE_CURRENT_LIST_DIR}/daybook-library.pc.in ${PROJECT_BINARY_DIR}/${file}
+                 @ONLY)
+  install(FILES ${PROJECT_BINARY_DIR}/${file} DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
+endforeach()

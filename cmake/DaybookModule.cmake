@@ -27,16 +27,17 @@ function(daybook_module name)
 endfunction()
 
 # daybook_library(<name> HEADERS <file>... [SOURCES <file>...] [PUBLIC <target>...] [LIBS
-# <target>...])
+# <target>...] [PKG_CONFIG <package>...])
 #
 # Declares a library that stands on the core and is installed beside it: daybook_<name>, alias
 # daybook::<name>, with the public headers in include/ of its folder. PUBLIC are the libraries of
-# ours that its headers include, LIBS what only its sources use.
+# ours that its headers include (daybook_<other>), LIBS what only its sources use, PKG_CONFIG the
+# names that those have for pkg-config.
 #
 # Beside public headers it sees kv, io and base of the core, for tables, files and threads of its
 # own, and its own folder by its name ("snapshot/ladder.h").
 function(daybook_library name)
-  cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "HEADERS;SOURCES;PUBLIC;LIBS")
+  cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "HEADERS;SOURCES;PUBLIC;LIBS;PKG_CONFIG")
   if(arg_UNPARSED_ARGUMENTS OR NOT arg_HEADERS)
     message(FATAL_ERROR "daybook_library(${name}): bad arguments ${arg_UNPARSED_ARGUMENTS}")
   endif()
@@ -57,4 +58,6 @@ function(daybook_library name)
                VERSION ${PROJECT_VERSION}
                SOVERSION ${PROJECT_VERSION_MAJOR}.${PROJECT_VERSION_MINOR})
   set_property(GLOBAL APPEND PROPERTY DAYBOOK_LIBRARIES ${target})
+  set_property(GLOBAL PROPERTY DAYBOOK_OWN_${target} daybook ${arg_PUBLIC})
+  set_property(GLOBAL PROPERTY DAYBOOK_FOREIGN_${target} ${arg_PKG_CONFIG})
 endfunction()
