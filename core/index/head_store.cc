@@ -79,7 +79,7 @@ struct HeadStore::Parts {
   std::filesystem::path directory;
   SidecarKey identity;
   std::unique_ptr<Environment> environment;
-  Table meta, heads, catalogue;
+  TableHandle meta, heads, catalogue;
   std::atomic<std::uint64_t> applied_position{0};
 
   // The store's own lock keeps all others away.

@@ -82,6 +82,26 @@ absl::StatusOr<std::unique_ptr<Environment>> OpenDerived(const std::filesystem::
   return ToldApart(environment.status(), directory);
 }
 
+absl::StatusOr<std::unique_ptr<Environment>> OpenShared(const std::filesystem::path& directory,
+                                                        const EnvironmentOptions& options,
+                                                        IfMissing if_missing) {
+  if (!Directory::Exists(directory / "data.mdb")) {
+    if (if_missing == IfMissing::kFail) {
+      return absl::NotFoundError(absl::StrCat(directory.string(), ": there are no tables"));
+    }
+    DAYBOOK_RETURN_IF_ERROR(Directory::Create(directory));
+    auto created = TryOpen(directory, options);
+    if (created.ok()) return created;
+    return ToldApart(created.status(), directory);
+  }
+  if (IsDamaged(directory)) {
+    return absl::DataLossError(absl::StrCat(directory.string(), ": the tables are damaged"));
+  }
+  auto environment = Environment::Open(directory, options);
+  if (environment.ok()) return environment;
+  return ToldApart(environment.status(), directory);
+}
+
 // What a crash in the middle of it leaves is an environment without its data, which begins anew, or
 // one that the next opening takes or discards like any other.
 absl::Status DiscardDerived(const std::filesystem::path& directory) {

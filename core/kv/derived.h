@@ -4,6 +4,7 @@
 #ifndef DAYBOOK_KV_DERIVED_H_
 #define DAYBOOK_KV_DERIVED_H_
 
+#include <cstdint>
 #include <filesystem>
 #include <memory>
 
@@ -22,6 +23,14 @@ namespace daybook {
 absl::StatusOr<std::unique_ptr<Environment>> OpenDerived(const std::filesystem::path& directory,
                                                          const EnvironmentOptions& options,
                                                          bool* discarded);
+
+// The same for a folder that other processes may have open at this moment: nothing of it is
+// emptied. Damaged, it is kDataLoss. With `create` it is made where it is missing, before others
+// know of it; else that is kNotFound.
+enum class IfMissing : std::uint8_t { kFail, kCreate };
+absl::StatusOr<std::unique_ptr<Environment>> OpenShared(const std::filesystem::path& directory,
+                                                        const EnvironmentOptions& options,
+                                                        IfMissing if_missing);
 
 // What LMDB says of a full disk, as such: where it says EIO and there is no room in `directory`,
 // kResourceExhausted.

@@ -96,4 +96,26 @@ TEST_CASE("the lock of a derived folder is taken once, and its holder survives a
   REQUIRE_OK(LockDerived(tables));
 }
 
+TEST_CASE("a folder that others have open is made once, and refused where it is damaged") {
+  const TempFolder folder;
+  const fs::path tables = folder.path() / "tables";
+  CHECK(absl::IsNotFound(OpenShared(tables, {}, IfMissing::kFail).status()));
+  CHECK_FALSE(fs::exists(tables));
+  {
+    const auto environment = OpenShared(tables, {}, IfMissing::kCreate);
+    REQUIRE_OK(environment);
+    REQUIRE_OK((*environment)->OpenTable("t"));
+  }
+  CHECK(fs::file_size(tables / "lock.mdb") >= kLockFileBytes);
+  {
+    const auto environment = OpenShared(tables, {}, IfMissing::kFail);
+    REQUIRE_OK(environment);
+    CHECK_OK((*environment)->FindTable("t"));
+  }
+  const std::string whole = Bytes(tables / "data.mdb");
+  Write(tables / "data.mdb", std::string(whole.size(), 'x'));
+  CHECK(absl::IsDataLoss(OpenShared(tables, {}, IfMissing::kCreate).status()));
+  CHECK(Bytes(tables / "data.mdb") == std::string(whole.size(), 'x'));
+}
+
 }  // namespace daybook

@@ -234,14 +234,27 @@ std::uint64_t Environment::pages_end() const {
   return (info.me_last_pgno + 1) * stat.ms_psize;
 }
 
-absl::StatusOr<Table> Environment::OpenTable(std::string_view name) {
+absl::StatusOr<TableHandle> Environment::OpenTable(std::string_view name) {
   DAYBOOK_ASSIGN_OR_RETURN(WriteTransaction transaction, BeginWrite());
   MDB_dbi handle = 0;
   const int error =
       mdb_dbi_open(Txn(transaction.transaction_), std::string(name).c_str(), MDB_CREATE, &handle);
   if (error != MDB_SUCCESS) return impl_->Error(error, absl::StrCat("open table ", ToAbsl(name)));
   DAYBOOK_RETURN_IF_ERROR(transaction.Commit());
-  return Table(handle);
+  return TableHandle(handle);
+}
+
+absl::StatusOr<TableHandle> Environment::FindTable(std::string_view name) {
+  DAYBOOK_ASSIGN_OR_RETURN(ReadTransaction transaction, BeginRead());
+  MDB_dbi handle = 0;
+  int error = mdb_dbi_open(Txn(transaction.transaction_), std::string(name).c_str(), 0, &handle);
+  // The handle is this transaction's alone until that ends well.
+  if (error == MDB_SUCCESS) error = transaction.End();
+  if (error == MDB_NOTFOUND) {
+    return absl::NotFoundError(absl::StrCat("there is no table ", ToAbsl(name)));
+  }
+  if (error != MDB_SUCCESS) return impl_->Error(error, absl::StrCat("find table ", ToAbsl(name)));
+  return TableHandle(handle);
 }
 
 absl::StatusOr<ReadTransaction> Environment::BeginRead() {
@@ -285,7 +298,7 @@ void Transaction::Abort() noexcept {
   environment_->impl_->Leave();
 }
 
-absl::StatusOr<std::optional<std::string_view>> Transaction::Get(Table table,
+absl::StatusOr<std::optional<std::string_view>> Transaction::Get(TableHandle table,
                                                                  std::string_view key) const {
   if (transaction_ == nullptr) return OverError();
   DAYBOOK_RETURN_IF_ERROR(CheckKey(key));
@@ -296,7 +309,7 @@ absl::StatusOr<std::optional<std::string_view>> Transaction::Get(Table table,
   return std::optional<std::string_view>(ToView(value));
 }
 
-absl::StatusOr<TableCursor> Transaction::OpenCursor(Table table) const {
+absl::StatusOr<TableCursor> Transaction::OpenCursor(TableHandle table) const {
   if (transaction_ == nullptr) return OverError();
   MDB_cursor* cursor = nullptr;
   const int error = mdb_cursor_open(Txn(transaction_), table.handle_, &cursor);
@@ -304,7 +317,7 @@ absl::StatusOr<TableCursor> Transaction::OpenCursor(Table table) const {
   return TableCursor(environment_, cursor);
 }
 
-absl::StatusOr<std::uint64_t> Transaction::Count(Table table) const {
+absl::StatusOr<std::uint64_t> Transaction::Count(TableHandle table) const {
   if (transaction_ == nullptr) return OverError();
   MDB_stat stat;
   const int error = mdb_stat(Txn(transaction_), table.handle_, &stat);
@@ -312,15 +325,46 @@ absl::StatusOr<std::uint64_t> Transaction::Count(Table table) const {
   return std::uint64_t{stat.ms_entries};
 }
 
-absl::Status WriteTransaction::Put(Table table, std::string_view key, std::string_view value) {
+absl::StatusOr<std::uint64_t> Transaction::Pages(TableHandle table) const {
+  if (transaction_ == nullptr) return OverError();
+  MDB_stat stat;
+  const int error = mdb_stat(Txn(transaction_), table.handle_, &stat);
+  if (error != MDB_SUCCESS) return environment_->impl_->Error(error, "count pages");
+  return std::uint64_t{stat.ms_branch_pages + stat.ms_leaf_pages + stat.ms_overflow_pages};
+}
+
+int Transaction::End() {
+  const int error = mdb_txn_commit(Txn(std::exchange(transaction_, nullptr)));
+  environment_->impl_->Leave();
+  return error;
+}
+
+int WriteTransaction::PutBytes(TableHandle table, std::string_view key, std::string_view value,
+                               unsigned flags) {
+  MDB_val name = ToVal(key), bytes = ToVal(value);
+  return mdb_put(Txn(transaction_), table.handle_, &name, &bytes, flags);
+}
+
+absl::Status WriteTransaction::Put(TableHandle table, std::string_view key,
+                                   std::string_view value) {
   if (transaction_ == nullptr) return OverError();
   DAYBOOK_RETURN_IF_ERROR(CheckKey(key));
-  MDB_val name = ToVal(key), bytes = ToVal(value);
-  const int error = mdb_put(Txn(transaction_), table.handle_, &name, &bytes, 0);
+  const int error = PutBytes(table, key, value, 0);
   return error == MDB_SUCCESS ? absl::OkStatus() : environment_->impl_->Error(error, "put");
 }
 
-absl::StatusOr<bool> WriteTransaction::Delete(Table table, std::string_view key) {
+absl::Status WriteTransaction::Append(TableHandle table, std::string_view key,
+                                      std::string_view value) {
+  if (transaction_ == nullptr) return OverError();
+  DAYBOOK_RETURN_IF_ERROR(CheckKey(key));
+  const int error = PutBytes(table, key, value, MDB_APPEND);
+  if (error == MDB_KEYEXIST) {
+    return absl::InvalidArgumentError("append: the key is not greater than those before it");
+  }
+  return error == MDB_SUCCESS ? absl::OkStatus() : environment_->impl_->Error(error, "append");
+}
+
+absl::StatusOr<bool> WriteTransaction::Delete(TableHandle table, std::string_view key) {
   if (transaction_ == nullptr) return OverError();
   DAYBOOK_RETURN_IF_ERROR(CheckKey(key));
   MDB_val name = ToVal(key);
@@ -337,8 +381,7 @@ absl::Status WriteTransaction::Commit() {
   }
   // A process that dies in here leaves the state before or the state after: LMDB switches between
   // two roots.
-  const int error = mdb_txn_commit(Txn(std::exchange(transaction_, nullptr)));
-  environment_->impl_->Leave();
+  const int error = End();
   return error == MDB_SUCCESS ? absl::OkStatus() : environment_->impl_->Error(error, "commit");
 }
 

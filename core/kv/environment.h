@@ -48,15 +48,15 @@ bool IsMapFull(const absl::Status& status);
 bool MayBeCutShort(const absl::Status& status);
 
 // A table of an Environment: a small value, good as long as the Environment is.
-class Table {
+class TableHandle {
  public:
-  Table() = default;
+  TableHandle() = default;
 
  private:
   friend class Environment;
   friend class Transaction;
   friend class WriteTransaction;
-  explicit Table(unsigned handle) : handle_(handle) {}
+  explicit TableHandle(unsigned handle) : handle_(handle) {}
   unsigned handle_ = 0;
 };
 
@@ -102,17 +102,20 @@ class Transaction {
 
   // The value, valid until the transaction ends, or in a write transaction until its next Put or
   // Delete. Its address is not aligned: copy to aligned words what needs them.
-  [[nodiscard]] absl::StatusOr<std::optional<std::string_view>> Get(Table table,
+  [[nodiscard]] absl::StatusOr<std::optional<std::string_view>> Get(TableHandle table,
                                                                     std::string_view key) const;
-  [[nodiscard]] absl::StatusOr<TableCursor> OpenCursor(Table table) const;
-  // The number of entries; costs nothing.
-  [[nodiscard]] absl::StatusOr<std::uint64_t> Count(Table table) const;
+  [[nodiscard]] absl::StatusOr<TableCursor> OpenCursor(TableHandle table) const;
+  // The number of entries, and of pages of the tree that holds them; cost nothing.
+  [[nodiscard]] absl::StatusOr<std::uint64_t> Count(TableHandle table) const;
+  [[nodiscard]] absl::StatusOr<std::uint64_t> Pages(TableHandle table) const;
 
  protected:
   friend class Environment;
   Transaction(Environment* environment, void* transaction)
       : environment_(environment), transaction_(transaction) {}
   void Abort() noexcept;
+  // Ends it well; what LMDB says of it.
+  int End();
 
   Environment* environment_;
   void* transaction_;
@@ -132,15 +135,19 @@ class ReadTransaction : public Transaction {
 class WriteTransaction : public Transaction {
  public:
   // Replaces what was there. Values may be as large as the map allows.
-  absl::Status Put(Table table, std::string_view key, std::string_view value);
+  absl::Status Put(TableHandle table, std::string_view key, std::string_view value);
+  // The same for a key that is greater than every other one: quick, and leaves full pages behind.
+  // kInvalidArgument where it is not greater.
+  absl::Status Append(TableHandle table, std::string_view key, std::string_view value);
   // False where there was nothing.
-  absl::StatusOr<bool> Delete(Table table, std::string_view key);
+  absl::StatusOr<bool> Delete(TableHandle table, std::string_view key);
   // On the device on return (but see no_meta_sync). The transaction is over, whatever the outcome.
   absl::Status Commit();
 
  private:
   friend class Environment;
   using Transaction::Transaction;
+  int PutBytes(TableHandle table, std::string_view key, std::string_view value, unsigned flags);
 };
 
 // An open folder. Thread-safe.
@@ -156,7 +163,10 @@ class Environment {
 
   // Opens a table, created where it is missing, in a write transaction of its own: not while this
   // thread has one.
-  absl::StatusOr<Table> OpenTable(std::string_view name);
+  absl::StatusOr<TableHandle> OpenTable(std::string_view name);
+  // Opens a table that is there, without writing; kNotFound where there is none. Not while another
+  // thread opens a table.
+  absl::StatusOr<TableHandle> FindTable(std::string_view name);
 
   absl::StatusOr<ReadTransaction> BeginRead();
   absl::StatusOr<WriteTransaction> BeginWrite();

@@ -29,7 +29,7 @@ std::unique_ptr<Environment> Open(const std::filesystem::path& folder,
   return *std::move(environment);
 }
 
-Table OpenTable(Environment& environment, std::string_view name) {
+TableHandle OpenTable(Environment& environment, std::string_view name) {
   auto table = environment.OpenTable(name);
   REQUIRE_OK(table);
   return *table;
@@ -47,25 +47,26 @@ ReadTransaction Read(Environment& environment) {
   return *std::move(transaction);
 }
 
-void PutAll(Environment& environment, Table table, const Entries& entries) {
+void PutAll(Environment& environment, TableHandle table, const Entries& entries) {
   WriteTransaction transaction = Write(environment);
   for (const auto& [key, value] : entries) REQUIRE_OK(transaction.Put(table, key, value));
   REQUIRE_OK(transaction.Commit());
 }
 
-std::optional<std::string> Get(const Transaction& transaction, Table table, std::string_view key) {
+std::optional<std::string> Get(const Transaction& transaction, TableHandle table,
+                               std::string_view key) {
   const auto value = transaction.Get(table, key);
   REQUIRE_OK(value);
   if (!value->has_value()) return std::nullopt;
   return std::string(**value);
 }
 
-std::optional<std::string> Get(Environment& environment, Table table, std::string_view key) {
+std::optional<std::string> Get(Environment& environment, TableHandle table, std::string_view key) {
   return Get(Read(environment), table, key);
 }
 
 // Everything from the first key ≥ `from` on.
-Entries Walk(const Transaction& transaction, Table table, std::string_view from) {
+Entries Walk(const Transaction& transaction, TableHandle table, std::string_view from) {
   auto cursor = transaction.OpenCursor(table);
   REQUIRE_OK(cursor);
   Entries entries;
@@ -81,13 +82,13 @@ TEST_CASE("what was committed is there, also after the folder is opened again") 
   TempFolder folder;
   {
     const auto environment = Open(folder.path());
-    const Table table = OpenTable(*environment, "heads");
+    const TableHandle table = OpenTable(*environment, "heads");
     PutAll(*environment, table, {{"a", "1"}, {"b", ""}, {std::string("\0", 1), "zero"}});
     PutAll(*environment, table, {{"a", "2"}});
     CHECK(Get(*environment, table, "a") == "2");
   }
   const auto environment = Open(folder.path());
-  const Table table = OpenTable(*environment, "heads");
+  const TableHandle table = OpenTable(*environment, "heads");
   CHECK(Get(*environment, table, "a") == "2");
   CHECK(Get(*environment, table, "b") == "");
   CHECK(Get(*environment, table, std::string_view("\0", 1)) == "zero");
@@ -98,7 +99,8 @@ TEST_CASE("what was committed is there, also after the folder is opened again") 
 TEST_CASE("tables are apart, and a name opens the same one each time") {
   TempFolder folder;
   const auto environment = Open(folder.path(), {.max_tables = 2});
-  const Table first = OpenTable(*environment, "first"), second = OpenTable(*environment, "second");
+  const TableHandle first = OpenTable(*environment, "first"),
+                    second = OpenTable(*environment, "second");
   PutAll(*environment, first, {{"key", "of the first"}});
   CHECK(Get(*environment, second, "key") == std::nullopt);
   CHECK(Get(*environment, OpenTable(*environment, "first"), "key") == "of the first");
@@ -108,7 +110,7 @@ TEST_CASE("tables are apart, and a name opens the same one each time") {
 TEST_CASE("a write transaction that is not committed leaves no trace") {
   TempFolder folder;
   const auto environment = Open(folder.path());
-  const Table table = OpenTable(*environment, "t");
+  const TableHandle table = OpenTable(*environment, "t");
   {
     WriteTransaction transaction = Write(*environment);
     REQUIRE_OK(transaction.Put(table, "a", "1"));
@@ -120,7 +122,7 @@ TEST_CASE("a write transaction that is not committed leaves no trace") {
 TEST_CASE("a read transaction sees the commit before it began, and no later one") {
   TempFolder folder;
   const auto environment = Open(folder.path());
-  const Table table = OpenTable(*environment, "t");
+  const TableHandle table = OpenTable(*environment, "t");
   PutAll(*environment, table, {{"a", "old"}});
   const ReadTransaction reader = Read(*environment);
   PutAll(*environment, table, {{"a", "new"}, {"b", "new"}});
@@ -132,7 +134,7 @@ TEST_CASE("a read transaction sees the commit before it began, and no later one"
 TEST_CASE("a delete says whether there was something") {
   TempFolder folder;
   const auto environment = Open(folder.path());
-  const Table table = OpenTable(*environment, "t");
+  const TableHandle table = OpenTable(*environment, "t");
   PutAll(*environment, table, {{"a", "1"}, {"b", "2"}});
   WriteTransaction transaction = Write(*environment);
   CHECK(*transaction.Delete(table, "a"));
@@ -144,7 +146,7 @@ TEST_CASE("a delete says whether there was something") {
 TEST_CASE("a cursor walks the keys in bytewise order from the first that is not smaller") {
   TempFolder folder;
   const auto environment = Open(folder.path());
-  const Table table = OpenTable(*environment, "t");
+  const TableHandle table = OpenTable(*environment, "t");
   PutAll(*environment, table, {{"b", "2"}, {"\xFF", "5"}, {"a", "1"}, {"ba", "3"}, {"c", "4"}});
   const ReadTransaction reader = Read(*environment);
   CHECK(Walk(reader, table, "") ==
@@ -171,7 +173,7 @@ TEST_CASE("a cursor walks the keys in bytewise order from the first that is not 
 TEST_CASE("an empty table has no first entry") {
   TempFolder folder;
   const auto environment = Open(folder.path());
-  const Table table = OpenTable(*environment, "t");
+  const TableHandle table = OpenTable(*environment, "t");
   CHECK(Walk(Read(*environment), table, "").empty());
   CHECK(Walk(Read(*environment), table, "a").empty());
   CHECK(*Read(*environment).Count(table) == 0);
@@ -180,7 +182,7 @@ TEST_CASE("an empty table has no first entry") {
 TEST_CASE("a key has 1 to 511 bytes") {
   TempFolder folder;
   const auto environment = Open(folder.path());
-  const Table table = OpenTable(*environment, "t");
+  const TableHandle table = OpenTable(*environment, "t");
   WriteTransaction transaction = Write(*environment);
   const std::string longest(511, 'k'), too_long(512, 'k');
   CHECK_OK(transaction.Put(table, longest, "v"));
@@ -196,7 +198,7 @@ TEST_CASE("a key has 1 to 511 bytes") {
 TEST_CASE("a transaction that is over refuses everything, and gives the writer's place free") {
   TempFolder folder;
   const auto environment = Open(folder.path());
-  const Table table = OpenTable(*environment, "t");
+  const TableHandle table = OpenTable(*environment, "t");
   WriteTransaction transaction = Write(*environment);
   REQUIRE_OK(transaction.Commit());
   CHECK(transaction.Commit().code() == absl::StatusCode::kFailedPrecondition);
@@ -208,7 +210,7 @@ TEST_CASE("a transaction that is over refuses everything, and gives the writer's
 }
 
 // Fills the table until the map is full; the number of the entry that had no more room.
-int FillUp(Environment& environment, Table table) {
+int FillUp(Environment& environment, TableHandle table) {
   const std::string value(40'000, 'v');
   for (int i = 0;; ++i) {
     WriteTransaction transaction = Write(environment);
@@ -224,7 +226,7 @@ int FillUp(Environment& environment, Table table) {
 TEST_CASE("a full map is kResourceExhausted; once it has grown, the same transaction succeeds") {
   TempFolder folder;
   const auto environment = Open(folder.path(), {.map_bytes = 1 << 20, .no_meta_sync = true});
-  const Table table = OpenTable(*environment, "t");
+  const TableHandle table = OpenTable(*environment, "t");
   CHECK(environment->map_bytes() == 1 << 20);
   const int refused = FillUp(*environment, table);
   CHECK(refused > 10);
@@ -239,7 +241,7 @@ TEST_CASE("a full map is kResourceExhausted; once it has grown, the same transac
 TEST_CASE("the map does not grow under an open transaction, but after it") {
   TempFolder folder;
   const auto environment = Open(folder.path(), {.map_bytes = 1 << 20});
-  const Table table = OpenTable(*environment, "t");
+  const TableHandle table = OpenTable(*environment, "t");
   PutAll(*environment, table, {{"a", "1"}});
   {
     const ReadTransaction reader = Read(*environment);
@@ -273,7 +275,7 @@ TEST_CASE("without syncing the last page the commits are there, and can be synce
   TempFolder folder;
   {
     const auto environment = Open(folder.path(), {.no_meta_sync = true});
-    const Table table = OpenTable(*environment, "t");
+    const TableHandle table = OpenTable(*environment, "t");
     PutAll(*environment, table, {{"a", "1"}});
     CHECK_OK(environment->Sync());
   }
@@ -284,7 +286,7 @@ TEST_CASE("without syncing the last page the commits are there, and can be synce
 TEST_CASE("a read transaction belongs to no thread, and one thread may have several") {
   TempFolder folder;
   const auto environment = Open(folder.path());
-  const Table table = OpenTable(*environment, "t");
+  const TableHandle table = OpenTable(*environment, "t");
   PutAll(*environment, table, {{"a", "1"}});
   ReadTransaction first = Read(*environment), second = Read(*environment);
   std::string seen;
@@ -299,7 +301,7 @@ TEST_CASE("a read transaction belongs to no thread, and one thread may have seve
 TEST_CASE("threads read while others write, and each sees one commit as a whole") {
   TempFolder folder;
   const auto environment = Open(folder.path(), {.no_meta_sync = true});
-  const Table table = OpenTable(*environment, "t");
+  const TableHandle table = OpenTable(*environment, "t");
   PutAll(*environment, table, {{"a", "0"}, {"b", "0"}});
   std::atomic<bool> stop = false;
   std::atomic<int> wrong = 0, reads = 0;
@@ -348,7 +350,7 @@ int InChild(Body body) {
 TEST_CASE("a map that another process has grown is taken over by the next transaction") {
   TempFolder folder;
   auto environment = Open(folder.path(), {.map_bytes = 1 << 20});
-  const Table table = OpenTable(*environment, "t");
+  const TableHandle table = OpenTable(*environment, "t");
   const int code = InChild([&] {
     const auto mine = Environment::Open(folder.path(), {.map_bytes = 8 << 20});
     if (!mine.ok()) return 1;
@@ -367,7 +369,7 @@ TEST_CASE("a map that another process has grown is taken over by the next transa
 TEST_CASE("a forked child is refused, and destroys what it inherited without harm to the parent") {
   TempFolder folder;
   auto environment = Open(folder.path());
-  const Table table = OpenTable(*environment, "t");
+  const TableHandle table = OpenTable(*environment, "t");
   PutAll(*environment, table, {{"a", "old"}});
   auto reader = std::make_unique<ReadTransaction>(Read(*environment));
   auto writer = std::make_unique<WriteTransaction>(Write(*environment));
@@ -391,4 +393,37 @@ TEST_CASE("a forked child is refused, and destroys what it inherited without har
 }
 
 }  // namespace
+TEST_CASE("keys in order can be appended, and a key that is not in order cannot") {
+  const TempFolder folder;
+  const auto environment = Open(folder.path());
+  const TableHandle table = OpenTable(*environment, "t");
+  PutAll(*environment, table, {{"a", "1"}});
+  {
+    WriteTransaction transaction = Write(*environment);
+    CHECK_OK(transaction.Append(table, "b", "2"));
+    CHECK(absl::IsInvalidArgument(transaction.Append(table, "b", "3")));
+  }
+  WriteTransaction transaction = Write(*environment);
+  CHECK_OK(transaction.Append(table, "b", "2"));
+  CHECK_OK(transaction.Append(table, "c", "3"));
+  CHECK_OK(transaction.Commit());
+  const ReadTransaction read = Read(*environment);
+  CHECK(Walk(read, table, "") == Entries{{"a", "1"}, {"b", "2"}, {"c", "3"}});
+  CHECK(read.Pages(table).value() == 1);
+}
+
+TEST_CASE("a table is found without writing where it is, and not made where it is not") {
+  const TempFolder folder;
+  {
+    const auto environment = Open(folder.path());
+    PutAll(*environment, OpenTable(*environment, "t"), {{"a", "1"}});
+  }
+  const auto environment = Open(folder.path());
+  const auto table = environment->FindTable("t");
+  REQUIRE_OK(table);
+  CHECK(Get(*environment, *table, "a") == "1");
+  CHECK(absl::IsNotFound(environment->FindTable("u").status()));
+  CHECK(absl::IsNotFound(environment->FindTable("u").status()));
+}
+
 }  // namespace daybook

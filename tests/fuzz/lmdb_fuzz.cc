@@ -25,7 +25,7 @@ const std::filesystem::path& IndexFolder() {
   return path;
 }
 
-Entries ReadWithLmdb(const ReadTransaction& transaction, Table table) {
+Entries ReadWithLmdb(const ReadTransaction& transaction, TableHandle table) {
   Entries entries;
   auto cursor = transaction.OpenCursor(table);
   DAYBOOK_FUZZ_CHECK(cursor.ok());
