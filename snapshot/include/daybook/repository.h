@@ -127,6 +127,9 @@ struct RepositoryOptions {
   std::uint64_t verify_one_in = 1000;
   // How many latest states are kept in memory, the last used ones. 0: none.
   std::size_t cached_states_max = 1024;
+  // Asked now and then while events are read; false ends the load with kCancelled. Must not throw;
+  // empty is never asked.
+  std::function<bool()> keep_going;
   NoticeHandler on_notice;
 };
 
