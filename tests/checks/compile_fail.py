@@ -12,6 +12,7 @@ import re
 import subprocess
 import sys
 
+LIBRARIES = ["core", "snapshot"]
 CASE = re.compile(r"^\s*// must fail (\d+): (.+)$", re.M)
 
 
@@ -20,7 +21,7 @@ def compile_unit(arguments, unit, case):
     flags = [part for folder in sorted(folders) for part in ("-isystem", folder)
              if folder != "/usr/include"]
     command = [arguments.compiler, "-std=c++20", "-fsyntax-only", "-Wall", "-Wextra", "-Werror",
-               "-Wno-missing-field-initializers", f"-I{arguments.root / 'core' / 'include'}",
+               "-Wno-missing-field-initializers", *(f"-I{arguments.root / library / 'include'}" for library in LIBRARIES),
                *flags, f"-DDAYBOOK_MUST_FAIL={case}", str(unit)]
     return subprocess.run(command, capture_output=True, text=True, check=False,
                           env={"LC_ALL": "C", "PATH": "/usr/bin:/bin:/usr/local/bin"})

@@ -12,6 +12,7 @@
 #ifndef DAYBOOK_REPOSITORY_H_
 #define DAYBOOK_REPOSITORY_H_
 
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -87,9 +88,11 @@ class Decision {
   // conflict.
   absl::Status Add(const NewEvent& event);
   // The same for another stream, to be committed together; a version is expected of that stream
-  // only if Expect says so.
+  // only if Expect says so. Of the aggregate's own stream the version that the decision was made on
+  // is expected, and nothing else can be (kInvalidArgument).
   absl::Status Add(std::string_view stream, const NewEvent& event);
   absl::Status Expect(std::string_view stream, ExpectedVersion expected);
+  // A query condition; conflicts with it are decided anew, too.
   absl::Status Require(AppendCondition condition);
   [[nodiscard]] std::size_t events() const { return commit_.events(); }
 
@@ -107,14 +110,14 @@ struct TransactOptions {
   AppendOptions append;
   // The ids of the events, in the order in which they are added. Those that are missing are made
   // and put here. Keep the vector where the outcome is unknown (kUnknown) and call again with it
-  // after reopening the store: where the first of them stands in the stream already, the outcome
-  // is that of the first time and nothing is decided anew.
+  // after reopening the store: where one of them stands in the stream already, the outcome is that
+  // of the first time and nothing is decided anew.
   std::vector<EventId>* ids = nullptr;
 };
 
 struct TransactResult {
   AppendResult append;  // empty where the decision was to append nothing
-  int attempts = 1;
+  int attempts = 1;     // how often it was decided; 0 where the ids were there already
 };
 
 struct RepositoryOptions {
@@ -144,6 +147,10 @@ class Loader {
   };
   [[nodiscard]] absl::StatusOr<Loaded> Load(std::string_view stream) const;
   [[nodiscard]] absl::StatusOr<Loaded> LoadAt(std::string_view stream, const AsOf& as_of) const;
+  // The same, from the state `near` of the stream on where nothing nearer is known. `near` was
+  // loaded by this loader and has no effective bound; where it is empty or too late it is ignored.
+  [[nodiscard]] absl::StatusOr<Loaded> LoadAt(std::string_view stream, const AsOf& as_of,
+                                              const Loaded& near) const;
 
   // Calls `visit` with the state after each event up to the moment, in the order of the fold, until
   // it returns false or an error. From the start; snapshots are neither used nor taken.
@@ -170,7 +177,8 @@ class Transactor {
 struct BisectOptions {
   AsOf as_of;
   // The predicate, once true, stays true: then it is asked O(log n) times, of states loaded through
-  // snapshots, and not of every state. (With an effective bound the stream is still folded once.)
+  // snapshots that together fold no more events than one walk does. (With an effective bound the
+  // stream is walked and every state asked.)
   bool monotone = false;
 };
 
