@@ -20,9 +20,10 @@ def compile_unit(arguments, unit, case):
     folders = {folder for given in arguments.include for folder in given.split(";") if folder}
     flags = [part for folder in sorted(folders) for part in ("-isystem", folder)
              if folder != "/usr/include"]
+    ours = [f"-I{arguments.root / library / 'include'}" for library in LIBRARIES]
     command = [arguments.compiler, "-std=c++20", "-fsyntax-only", "-Wall", "-Wextra", "-Werror",
-               "-Wno-missing-field-initializers", *(f"-I{arguments.root / library / 'include'}" for library in LIBRARIES),
-               *flags, f"-DDAYBOOK_MUST_FAIL={case}", str(unit)]
+               "-Wno-missing-field-initializers", *ours, *flags, f"-DDAYBOOK_MUST_FAIL={case}",
+               str(unit)]
     return subprocess.run(command, capture_output=True, text=True, check=False,
                           env={"LC_ALL": "C", "PATH": "/usr/bin:/bin:/usr/local/bin"})
 

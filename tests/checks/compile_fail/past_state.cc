@@ -2,29 +2,29 @@
 
 #include "daybook/repository.h"
 
-namespace {
+namespace daybook {
 
-struct Fold {
+struct CountFold {
   struct State {
     int events = 0;
   };
   static std::string_view id() { return "fold"; }
   static std::uint32_t revision() { return 1; }
-  void Apply(State& state, const daybook::EventView& /*event*/) const { ++state.events; }
+  void Apply(State& state, const EventView& /*event*/) const { ++state.events; }
 };
 
-using Accounts = daybook::Repository<Fold>;
+using Accounts = Repository<CountFold>;
 
-absl::Status Use(daybook::Store& store, const Accounts& accounts) {
+absl::Status Use(Store& store, const Accounts& accounts) {
   const auto now = accounts.Load("s");
-  const auto past = accounts.LoadAt("s", daybook::AsOf::AtVersion(daybook::Version(1)));
+  const auto past = accounts.LoadAt("s", AsOf::AtVersion(Version(1)));
   if (!now.ok() || !past.ok()) return now.status();
 #if DAYBOOK_MUST_FAIL == 1
   // must fail 1: (PastState.*Aggregate|no matching|cannot convert|no known conversion|no viable)
   return accounts.Append(store, *past, {}).status();
 #elif DAYBOOK_MUST_FAIL == 2
   // must fail 2: (PastState.*Aggregate|conversion from|no viable conversion)
-  const daybook::Aggregate<Fold::State> aggregate = *past;
+  const Aggregate<CountFold::State> aggregate = *past;
   return accounts.Append(store, aggregate, {}).status();
 #elif DAYBOOK_MUST_FAIL == 3
   // must fail 3: has no member named .version|no member named 'version'
@@ -39,6 +39,4 @@ absl::Status Use(daybook::Store& store, const Accounts& accounts) {
 #endif
 }
 
-}  // namespace
-
-int main() { return reinterpret_cast<const void*>(&Use) == nullptr; }
+}  // namespace daybook
