@@ -149,6 +149,20 @@ std::uint64_t GroupCommit::AwaitVisible(std::uint64_t position, Clock::time_poin
   return visible();
 }
 
+std::uint64_t GroupCommit::AwaitDurable(std::uint64_t position, Clock::time_point deadline,
+                                        const std::function<bool()>& keep_going) {
+  MutexLock lock(mutex_);
+  while (durable() < position && poisoned_.ok() && !closing_ && (!keep_going || keep_going())) {
+    if (!progress_.WaitUntil(mutex_, deadline)) break;
+  }
+  return durable();
+}
+
+void GroupCommit::WakeWaiters() {
+  MutexLock lock(mutex_);
+  progress_.NotifyAll();
+}
+
 void GroupCommit::Flush() {
   const std::shared_ptr<Group> group = std::move(queue_.front());
   queue_.pop_front();

@@ -64,6 +64,12 @@ class GroupCommit {
   // For readers in this process: waits without leading; the position that was reached.
   std::uint64_t AwaitVisible(std::uint64_t position,
                              std::chrono::steady_clock::time_point deadline);
+  // The same for what is durable; also ends where `keep_going` says no, which is asked under the
+  // lock.
+  std::uint64_t AwaitDurable(std::uint64_t position, std::chrono::steady_clock::time_point deadline,
+                             const std::function<bool()>& keep_going);
+  // Has them look again.
+  void WakeWaiters();
 
   // Finishes what is under way, makes it durable, marks or seals the log, and ends the thread.
   // Appends fail from here on.

@@ -1,4 +1,4 @@
-// XXH3-64, the checksum of everything that Daybook stores (https://xxhash.com, format of version
+// XXH3, the checksum of everything that Daybook stores (https://xxhash.com, format of version
 // 0.8).
 
 #ifndef DAYBOOK_BASE_CHECKSUM_H_
@@ -12,7 +12,14 @@ namespace daybook {
 
 [[nodiscard]] std::uint64_t Hash64(std::span<const std::byte> bytes, std::uint64_t seed = 0);
 
-// The same hash of bytes that come piece by piece. A plain value: copying it copies the state so
+// XXH3-128, seed 0.
+struct Digest128 {
+  std::uint64_t low = 0, high = 0;
+  friend bool operator==(const Digest128&, const Digest128&) = default;
+};
+[[nodiscard]] Digest128 Hash128(std::span<const std::byte> bytes);
+
+// Hash64 of bytes that come piece by piece. A plain value: copying it copies the state so
 // far.
 class Hasher64 {
  public:

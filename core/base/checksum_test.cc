@@ -64,5 +64,16 @@ TEST_CASE("a digest is of the bytes so far; a copy goes its own way") {
   CHECK(hasher.Digest() == Hash64(text.first(5)));
 }
 
+// From xxHash's own sanity test, https://github.com/Cyan4973/xxHash, cli/xsum_sanity_check.c
+TEST_CASE("the hash of 128 bits is XXH3's") {
+  CHECK(Hash128({}) == Digest128{.low = 0x6001C324468D497F, .high = 0x99AA06D3014798D8});
+  const std::vector<std::byte> buffer = SanityBuffer(512);
+  const std::span<const std::byte> bytes = buffer;
+  CHECK(Hash128(bytes.first(1)) ==
+        Digest128{.low = 0xC44BDFF4074EECDB, .high = 0xA6CD5E9392000F6A});
+  CHECK(Hash128(bytes.first(512)) ==
+        Digest128{.low = 0x617E49599013CB6B, .high = 0x18D2D110DCC9BCA1});
+}
+
 }  // namespace
 }  // namespace daybook

@@ -119,4 +119,17 @@ absl::Status ValidateStreamName(std::string_view name, SystemNames system) {
   return absl::OkStatus();
 }
 
+std::string QuotedJson(std::string_view text) {
+  std::string quoted = "\"";
+  for (const char c : text) {
+    if (static_cast<unsigned char>(c) < 0x20) {
+      absl::StrAppend(&quoted, absl::StrFormat("\\u%04x", static_cast<unsigned>(c)));
+      continue;
+    }
+    if (c == '"' || c == '\\') quoted += '\\';
+    quoted += c;
+  }
+  return quoted + '"';
+}
+
 }  // namespace daybook

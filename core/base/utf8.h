@@ -4,6 +4,7 @@
 #define DAYBOOK_BASE_UTF8_H_
 
 #include <cstdint>
+#include <string>
 #include <string_view>
 
 #include "absl/status/status.h"
@@ -23,6 +24,9 @@ enum class SystemNames : std::uint8_t { kRefuse, kAllow };
 // The same for the name of a stream, which does not begin with `-` (its category would be empty)
 // nor, unless allowed, with `$`.
 absl::Status ValidateStreamName(std::string_view name, SystemNames system = SystemNames::kRefuse);
+
+// The text as a JSON string. Control characters are escaped; invalid UTF-8 goes through.
+std::string QuotedJson(std::string_view text);
 
 }  // namespace daybook
 

@@ -122,5 +122,11 @@ TEST_CASE(
   CHECK_OK(ValidateName("tag", "$a"));
 }
 
+TEST_CASE("a text as a JSON string has quotes, backslashes and control characters escaped") {
+  CHECK(QuotedJson("") == "\"\"");
+  CHECK(QuotedJson("a \"b\" \\ \xC3\xA9") == "\"a \\\"b\\\" \\\\ \xC3\xA9\"");
+  CHECK(QuotedJson("1\n2\x01") == "\"1\\u000a2\\u0001\"");
+}
+
 }  // namespace
 }  // namespace daybook

@@ -211,4 +211,8 @@ void WakeReader::Wait(std::uint32_t last_futex_word, std::chrono::nanoseconds ti
   nanosleep(&sleep, nullptr);
 }
 
+void WakeReader::WakeAll() const {
+  Futex(&PageAt(page_.bytes())->futex_word, FUTEX_WAKE, INT_MAX, nullptr);
+}
+
 }  // namespace daybook

@@ -91,6 +91,8 @@ class WakeReader {
   // Returns once the futex word is no longer `last_futex_word`, or the time is over, or for no
   // reason at all.
   void Wait(std::uint32_t last_futex_word, std::chrono::nanoseconds timeout) const;
+  // Has all who wait on the page, in every process, look again.
+  void WakeAll() const;
 
  private:
   WakeReader(MappedFile page, std::optional<File> file)

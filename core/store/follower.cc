@@ -227,8 +227,14 @@ Position Follower::visible() {
   return Position(visible_.load(std::memory_order_acquire));
 }
 
-absl::StatusOr<Position> Follower::WaitVisible(Position position,
-                                               std::chrono::milliseconds timeout) {
+void Follower::WakeWaiters() {
+  const WakeReader* const wake = wake_.load(std::memory_order_acquire);
+  if (wake != nullptr) wake->WakeAll();
+}
+
+absl::StatusOr<Position> Follower::AwaitDurable(Position position,
+                                                std::chrono::milliseconds timeout,
+                                                const std::function<bool()>& keep_going) {
   using Clock = std::chrono::steady_clock;
   const Clock::time_point deadline = Clock::now() + timeout;
   for (;;) {
@@ -243,10 +249,8 @@ absl::StatusOr<Position> Follower::WaitVisible(Position position,
       if (!damage_.ok()) return damage_;
     }
     const auto left = deadline - Clock::now();
-    if (left <= Clock::duration::zero()) {
-      return absl::DeadlineExceededError(absl::StrCat(
-          "position ", position.value(), " did not come in time; the head is ", visible));
-    }
+    if (keep_going && !keep_going()) return absl::CancelledError("the wait was called off");
+    if (left <= Clock::duration::zero()) return NotInTime(position, visible);
     if (wake != nullptr) {
       wake->Wait(word, left);
     } else {

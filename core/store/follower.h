@@ -38,7 +38,12 @@ class Follower : public Reader::Impl {
   Position visible() override;
   Position durable() override { return visible(); }
   absl::StatusOr<Position> WaitVisible(Position position,
-                                       std::chrono::milliseconds timeout) override;
+                                       std::chrono::milliseconds timeout) override {
+    return AwaitDurable(position, timeout, nullptr);
+  }
+  absl::StatusOr<Position> AwaitDurable(Position position, std::chrono::milliseconds timeout,
+                                        const std::function<bool()>& keep_going) override;
+  void WakeWaiters() override;
 
  private:
   absl::Status OpenSealed(const std::shared_ptr<const LogSegment>& log, std::uint64_t last_position,

@@ -129,6 +129,13 @@ absl::StatusOr<Position> Reader::WaitVisible(Position position,
   return impl_->WaitVisible(position, timeout);
 }
 
+absl::StatusOr<Position> Reader::AwaitDurable(Position position, std::chrono::milliseconds timeout,
+                                              const std::function<bool()>& keep_going) const {
+  return impl_->AwaitDurable(position, timeout, keep_going);
+}
+
+void Reader::WakeWaiters() const { impl_->WakeWaiters(); }
+
 absl::StatusOr<StoreStats> Reader::Stats() const {
   DAYBOOK_ASSIGN_OR_RETURN(const ReadView view, impl_->View());
   const std::filesystem::path& directory = impl_->directory();

@@ -6,9 +6,11 @@
 
 #include <chrono>
 #include <filesystem>
+#include <functional>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/strings/str_cat.h"
 #include "daybook/store.h"
 #include "log/format.h"
 #include "read/segments.h"
@@ -16,6 +18,11 @@
 #include "store/store_file.h"
 
 namespace daybook {
+
+inline absl::Status NotInTime(Position position, std::uint64_t head) {
+  return absl::DeadlineExceededError(
+      absl::StrCat("position ", position.value(), " did not come in time; the head is ", head));
+}
 
 // Thread-safe.
 class Reader::Impl {
@@ -36,6 +43,10 @@ class Reader::Impl {
   [[nodiscard]] virtual Position durable() = 0;
   virtual absl::StatusOr<Position> WaitVisible(Position position,
                                                std::chrono::milliseconds timeout) = 0;
+  virtual absl::StatusOr<Position> AwaitDurable(Position position,
+                                                std::chrono::milliseconds timeout,
+                                                const std::function<bool()>& keep_going) = 0;
+  virtual void WakeWaiters() = 0;
   // Fills what only the writer knows.
   virtual void FillStats(StoreStats* stats) { static_cast<void>(stats); }
 

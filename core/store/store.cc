@@ -3,10 +3,14 @@
 #include "daybook/store.h"
 
 #include <algorithm>
+#include <span>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "base/checksum.h"
 #include "base/status.h"
+#include "base/utf8.h"
+#include "base/uuid8.h"
 #include "io/directory.h"
 #include "io/mapped_file.h"
 #include "log/segment_writer.h"
@@ -179,6 +183,32 @@ absl::StatusOr<AppendResult> Store::AppendAsync(Commit&& commit, const AppendOpt
   absl::StatusOr<AppendResult> result = (*writer_)->appender().AppendAsync(&impl, options);
   if (impl != nullptr) commit.Adopt(std::move(impl));  // not taken over
   return result;
+}
+
+absl::StatusOr<AppendResult> Store::RecordSkip(const ProjectionSkip& skip) {
+  DAYBOOK_RETURN_IF_ERROR((*writer_)->Check());
+  for (const std::string* text : {&skip.projection, &skip.reason, &skip.actor}) {
+    if (text->empty() || !IsValidUtf8(*text)) {
+      return absl::InvalidArgumentError(
+          "a skip has a projection, a reason and an actor, each UTF-8 and not empty");
+    }
+  }
+  if (skip.position == Position(0) || skip.position > durable()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("there is no durable position ", skip.position.value(), " to be skipped"));
+  }
+  const std::string stream = absl::StrCat("$projection-", skip.projection);
+  DAYBOOK_RETURN_IF_ERROR(ValidateStreamName(stream, SystemNames::kAllow));
+  const std::string data =
+      absl::StrCat("{\"position\":", skip.position.value(), ",\"reason\":", QuotedJson(skip.reason),
+                   ",\"actor\":", QuotedJson(skip.actor), "}");
+  // One event for each position, whoever is asked again.
+  const std::uint64_t identity[] = {Hash64(AsBytes(skip.projection)), skip.position.value()};
+  const EventId id = Uuid8FromHash(std::as_bytes(std::span(identity)));
+  Commit commit;
+  DAYBOOK_RETURN_IF_ERROR(commit.impl().Add(
+      stream, {.type = "ProjectionSkip", .data = AsBytes(data), .id = id}, SystemNames::kAllow));
+  return Append(commit, {.durability = Durability::kSync});
 }
 
 absl::Status Store::WaitDurable(Position position) {

@@ -1,5 +1,6 @@
 // Appending: bad input, conflicts, conditions, duplicates, durability.
 
+#include <atomic>
 #include <thread>
 
 #include "store/store_testing.h"
@@ -51,6 +52,55 @@ StoreOptions Buffered() {
   options.durability = Durability::kBuffered;
   options.sync_interval = std::chrono::hours(1);
   return options;
+}
+
+TEST_CASE("a skip of a projection is an event that only the store can write, once") {
+  Opened store;
+  REQUIRE_OK(AppendText(store.get(), "a-1", "{}"));
+  const ProjectionSkip skip{"totals", Position(1), "no \"cents\"\nat all", "ann"};
+  const auto first = store->RecordSkip(skip);
+  REQUIRE_OK(first);
+  const auto event = store->EventAt("$projection-totals", Version(1));
+  REQUIRE_OK(event);
+  CHECK((*event)->type == "ProjectionSkip");
+  CHECK(AsText((*event)->data) ==
+        R"({"position":1,"reason":"no \"cents\"\u000aat all","actor":"ann"})");
+  const auto again = store->RecordSkip(skip);
+  REQUIRE_OK(again);
+  CHECK(again->duplicate);
+  CHECK(again->last_position == first->last_position);
+  CHECK(absl::IsAlreadyExists(
+      store->RecordSkip({"totals", Position(1), "another reason", "ann"}).status()));
+  CHECK_OK(store->RecordSkip({"others", Position(1), "another reason", "ann"}));
+  CheckInvalid(store->RecordSkip({"totals", Position(9), "r", "a"}).status(), "position 9");
+  CheckInvalid(store->RecordSkip({"totals", Position(1), "", "a"}).status(), "reason");
+  CheckInvalid(AppendText(store.get(), "$projection-totals", "{}").status(), "store's own");
+}
+
+TEST_CASE(
+    "who waits for what is durable is woken by a sync, by the clock, or by being called off") {
+  Opened store(Buffered());
+  REQUIRE_OK(AppendText(store.get(), "a-1", "{}"));
+  CHECK(absl::IsDeadlineExceeded(
+      store->AwaitDurable(Position(1), std::chrono::milliseconds(1)).status()));
+  std::atomic<bool> go_on{true};
+  std::atomic<bool> ended{false};
+  absl::Status called_off;
+  std::thread waiting([&] {
+    called_off =
+        store->AwaitDurable(Position(2), std::chrono::minutes(1), [&] { return go_on.load(); })
+            .status();
+    ended = true;
+  });
+  go_on = false;
+  while (!ended) {
+    store->WakeWaiters();
+    std::this_thread::yield();
+  }
+  waiting.join();
+  CHECK(absl::IsCancelled(called_off));
+  REQUIRE_OK(store->Flush());
+  CHECK(store->AwaitDurable(Position(1), std::chrono::minutes(1)).value() == Position(1));
 }
 
 }  // namespace

@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "base/status.h"
+#include "base/utf8.h"
 #include "index/sidecar.h"
 #include "io/directory.h"
 #include "io/wake_page.h"
@@ -43,15 +44,6 @@ class JsonReader {
  private:
   std::string_view text_;
 };
-
-std::string Quoted(std::string_view text) {
-  std::string quoted = "\"";
-  for (const char c : text) {
-    if (c == '"' || c == '\\') quoted += '\\';
-    quoted += c;
-  }
-  return quoted + '"';
-}
 
 std::uint64_t WitnessedBySidecars(const std::filesystem::path& directory,
                                   const StoreIdentity& identity, FileAccess access) {
@@ -145,8 +137,8 @@ std::uint64_t WitnessedByWake(const std::filesystem::path& directory, const Uuid
 std::string ToJson(const AcceptedLoss& loss, std::string_view reason) {
   const std::string positions =
       loss.positions.first == 0 ? "" : absl::StrCat(loss.positions.first, ",", loss.positions.last);
-  return absl::StrCat("{\"positions\":[", positions, "],\"file\":", Quoted(loss.file),
-                      ",\"offset\":", loss.offset, ",\"reason\":", Quoted(reason), "}");
+  return absl::StrCat("{\"positions\":[", positions, "],\"file\":", QuotedJson(loss.file),
+                      ",\"offset\":", loss.offset, ",\"reason\":", QuotedJson(reason), "}");
 }
 
 std::optional<AcceptedLoss> ParseAcceptedLoss(std::string_view json) {

@@ -426,8 +426,19 @@ absl::StatusOr<Position> WriterImpl::WaitVisible(Position position,
       commits_->AwaitVisible(position.value(), std::chrono::steady_clock::now() + timeout);
   if (reached >= position.value()) return Position(reached);
   DAYBOOK_RETURN_IF_ERROR(commits_->Poisoned());
-  return absl::DeadlineExceededError(
-      absl::StrCat("position ", position.value(), " did not come in time; the head is ", reached));
+  return NotInTime(position, reached);
+}
+
+absl::StatusOr<Position> WriterImpl::AwaitDurable(Position position,
+                                                  std::chrono::milliseconds timeout,
+                                                  const std::function<bool()>& keep_going) {
+  DAYBOOK_RETURN_IF_ERROR(Check());
+  const std::uint64_t reached = commits_->AwaitDurable(
+      position.value(), std::chrono::steady_clock::now() + timeout, keep_going);
+  if (reached < position.value()) DAYBOOK_RETURN_IF_ERROR(commits_->Poisoned());
+  if (reached >= position.value()) return Position(reached);
+  if (keep_going && !keep_going()) return absl::CancelledError("the wait was called off");
+  return NotInTime(position, reached);
 }
 
 void WriterImpl::FillStats(StoreStats* stats) {

@@ -46,6 +46,9 @@ class WriterImpl : public Reader::Impl, private History, private LogObserver, pr
   Position durable() override { return Position(commits_->durable()); }
   absl::StatusOr<Position> WaitVisible(Position position,
                                        std::chrono::milliseconds timeout) override;
+  absl::StatusOr<Position> AwaitDurable(Position position, std::chrono::milliseconds timeout,
+                                        const std::function<bool()>& keep_going) override;
+  void WakeWaiters() override { commits_->WakeWaiters(); }
   void FillStats(StoreStats* stats) override;
 
  private:

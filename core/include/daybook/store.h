@@ -19,6 +19,7 @@
 #include <chrono>
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -92,6 +93,17 @@ class Reader {
   [[nodiscard]] absl::StatusOr<Position> WaitVisible(Position position,
                                                      std::chrono::milliseconds timeout) const;
 
+  // Waits until durable() is at least `position`, and returns it; never asks for a sync. Asks
+  // `keep_going`, where there is one, before it sleeps and whenever it wakes: false is kCancelled;
+  // it must not call the store.
+  // kDeadlineExceeded after `timeout`.
+  [[nodiscard]] absl::StatusOr<Position> AwaitDurable(
+      Position position, std::chrono::milliseconds timeout,
+      const std::function<bool()>& keep_going = nullptr) const;
+  // Has those who wait look again. One who is about to sleep may miss it: repeat it until he is
+  // seen to have ended.
+  void WakeWaiters() const;
+
   [[nodiscard]] absl::StatusOr<StoreStats> Stats() const;
 
   // Where the store is, and the UUID of its incarnation; good as long as the reader.
@@ -108,6 +120,14 @@ class Reader {
  protected:
   explicit Reader(std::shared_ptr<Impl> impl);
   std::shared_ptr<Impl> impl_;
+};
+
+// A decision that a projection passes over an event that it cannot handle.
+struct ProjectionSkip {
+  std::string projection;  // its name
+  Position position;
+  std::string reason;  // why, in words
+  std::string actor;   // who decided
 };
 
 // Reads and appends. One in the world for each directory; a second is refused with kUnavailable.
@@ -148,6 +168,14 @@ class Store : public Reader {
 
   // Makes everything visible so far durable.
   absl::Status Flush();
+
+  // Records the decision as an event of type `ProjectionSkip` in the stream `$projection-NAME`,
+  // which no append of a user can reach; its data is {"position","reason","actor"}. Durable on
+  // return. Doing it twice is doing it once; with another reason or actor it is kAlreadyExists.
+  // Whether the projection needs it is for the caller to know (Projections::Skip).
+  // kInvalidArgument where the position is not of an event that is durable, or name, reason or
+  // actor is empty or no UTF-8; else as Append.
+  absl::StatusOr<AppendResult> RecordSkip(const ProjectionSkip& skip);
 
   // Waits until what can be derived from sealed segments (sidecars, heads) is on disk, or an
   // attempt fails (kResourceExhausted: the disk is full); it is made again by itself. For tests and
