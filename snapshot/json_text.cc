@@ -23,13 +23,10 @@ bool JsonScanner::Fail(std::string_view problem) {
   return false;
 }
 
-absl::Status JsonScanner::ToStatus() const {
-  if (at_ < text_.size() && text_[at_] == '\0') {
-    return absl::InvalidArgumentError(
-        absl::StrCat("the line is not JSON at byte ", at_ + 1, ": a NUL byte"));
-  }
-  return absl::InvalidArgumentError(
-      absl::StrCat("the line is not JSON at byte ", at_ + 1, ": ", ToAbsl(problem_)));
+absl::Status JsonScanner::ToStatus(std::string_view what) const {
+  const bool nul = at_ < text_.size() && text_[at_] == '\0';
+  return absl::InvalidArgumentError(absl::StrCat(ToAbsl(what), " is not JSON at byte ", at_ + 1,
+                                                 ": ", nul ? "a NUL byte" : ToAbsl(problem_)));
 }
 
 void JsonScanner::SkipSpace() {
@@ -127,7 +124,7 @@ bool JsonScanner::SkipKey() {
 
 // Goes into an object or array: stands before its first value then, or behind it if it is empty.
 bool JsonScanner::Open(char bracket, bool* empty) {
-  if (open_.size() == kJsonDepthMax) return Fail("nested too deep");
+  if (open_.size() + around_ >= kJsonDepthMax) return Fail("nested too deep");
   ++at_;
   SkipSpace();
   *empty = Consume(bracket == '{' ? '}' : ']');
@@ -149,7 +146,8 @@ bool JsonScanner::CloseOrGoOn(bool* closed) {
   return !object || SkipKey();
 }
 
-bool JsonScanner::SkipValue() {
+bool JsonScanner::SkipValue(std::size_t around) {
+  around_ = around;
   open_.clear();
   for (;;) {
     SkipSpace();
@@ -322,9 +320,8 @@ absl::StatusOr<std::string> UnquoteJson(std::string_view token) {
   return absl::InvalidArgumentError("is not a JSON string of whole characters");
 }
 
-void AppendJsonString(std::string_view text, std::string& out) {
+void AppendJsonEscaped(std::string_view text, std::string& out) {
   constexpr std::string_view kHex = "0123456789abcdef";
-  out.push_back('"');
   std::size_t plain = 0;
   for (std::size_t i = 0; i < text.size(); ++i) {
     const char c = text[i];
@@ -341,7 +338,50 @@ void AppendJsonString(std::string_view text, std::string& out) {
     }
   }
   out.append(text, plain);
+}
+
+void AppendJsonString(std::string_view text, std::string& out) {
   out.push_back('"');
+  AppendJsonEscaped(text, out);
+  out.push_back('"');
+}
+
+std::string CanonicalJsonKey(std::string_view key) {
+  std::string out;
+  std::string meant;
+  for (std::size_t at = 0; at < key.size();) {
+    const std::size_t escape = std::min(key.find('\\', at), key.size());
+    out.append(key, at, escape - at);
+    at = escape + 1;
+    if (escape == key.size()) break;
+    meant.clear();
+    if (AppendEscape(key, &at, meant)) {
+      AppendJsonEscaped(meant, out);
+    } else {
+      out.append("\\u");
+      for (const char digit : key.substr(at - 4, 4)) {
+        out.push_back(IsDigit(digit) ? digit : static_cast<char>(digit | 0x20));
+      }
+    }
+  }
+  return out;
+}
+
+void AppendJsonCompact(std::string_view value, std::string& out) {
+  for (std::size_t at = 0; at < value.size();) {
+    std::size_t end = at;
+    if (value[at] == '"') {
+      for (++end; end < value.size() && value[end] != '"'; ++end) {
+        if (value[end] == '\\') ++end;
+      }
+      end = std::min(end + 1, value.size());
+    } else {
+      while (end < value.size() && !IsSpace(value[end]) && value[end] != '"') ++end;
+    }
+    out.append(value, at, end - at);
+    at = end;
+    while (at < value.size() && IsSpace(value[at])) ++at;
+  }
 }
 
 }  // namespace daybook

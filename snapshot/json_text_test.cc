@@ -115,9 +115,47 @@ TEST_CASE("strings go into JSON and come out of it", "[json]") {
     REQUIRE_OK(back);
     CHECK(*back == text);
   }
-  CHECK(UnquoteJson(R"("\ud83d\ude00")").value() == "\U0001F600");
-  CHECK_FALSE(UnquoteJson(R"("\ud83d")").ok());
-  CHECK_FALSE(UnquoteJson("1").ok());
+}
+
+TEST_CASE("every escape is read for what it means", "[json]") {
+  const auto meant = [](std::string_view token) {
+    const auto text = UnquoteJson(token);
+    return text.ok() ? *text : "refused";
+  };
+  CHECK(meant(R"("\"\\\/\b\f\n\r\t")") == "\"\\/\b\f\n\r\t");
+  CHECK(meant(R"("\u0041\u00e9\u00E9\u20ac\uFFFF")") == "A\u00e9\u00e9\u20ac\uffff");
+  CHECK(meant(R"("\u0000")") == std::string(1, '\0'));
+  CHECK(meant(R"("\u007f\u0080\u07ff\u0800")") == "\x7f\u0080\u07ff\u0800");
+  CHECK(meant(R"("\ud83d\ude00")") == "\U0001F600");
+  CHECK(meant(R"("x\uD800\uDC00y\uDBFF\uDFFFz")") == "x\U00010000y\U0010FFFFz");
+  CHECK(meant("\"\u00e9\"") == "\u00e9");
+  for (const char* token :
+       {R"("\ud83d")", R"("\ud83dx")", R"("\ude00")", R"("\ud83d\ud83d")", R"("\ude00\ud83d")",
+        R"("\ud83d\n")", R"("\ud83d\u0041")", R"("\u12")", R"("\x")", R"("\)", "1", "\"", "", "\"a",
+        "a\"", "\"a\"b", " \"a\"", "\"\xff\"", "\"\n\""}) {
+    INFO(token);
+    CHECK(meant(token) == "refused");
+  }
+}
+
+TEST_CASE("a key has one form, however it is written", "[json]") {
+  CHECK(CanonicalJsonKey("plain") == "plain");
+  CHECK(CanonicalJsonKey("\\u0061\\/\u00e9\\u00E9") == "a/\u00e9\u00e9");
+  CHECK(CanonicalJsonKey("\\\"\\\\") == "\\\"\\\\");
+  CHECK(CanonicalJsonKey("\\n\\u000A") == "\\u000a\\u000a");
+  CHECK(CanonicalJsonKey("\\uD83D\\uDE00") == "\U0001F600");
+  CHECK(CanonicalJsonKey("\\uD83Dx\\uDE00") == "\\ud83dx\\ude00");
+  CHECK(CanonicalJsonKey("\\\\uD83D") == "\\\\uD83D");
+}
+
+TEST_CASE("space between tokens is dropped, and space within strings kept", "[json]") {
+  for (const std::string_view text :
+       {" { \"a b\" : [ 1 , \" \\\" \\\\\" , { } ] ,\n\t\"c\":\r null } ",
+        "{\"a b\":[1,\" \\\" \\\\\",{}],\"c\":null}"}) {
+    std::string compact;
+    AppendJsonCompact(TrimJson(text), compact);
+    CHECK(compact == "{\"a b\":[1,\" \\\" \\\\\",{}],\"c\":null}");
+  }
 }
 
 TEST_CASE("an object without fields is known for it", "[json]") {

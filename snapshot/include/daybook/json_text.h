@@ -28,8 +28,9 @@ class JsonScanner {
   explicit JsonScanner(std::string_view text) : text_(text) {}
 
   void SkipSpace();
-  // One value, and the space before it.
-  bool SkipValue();
+  // One value, and the space before it. `around` is how many objects and arrays, walked into by the
+  // caller, are open around it.
+  bool SkipValue(std::size_t around = 0);
   // A string, which begins right here.
   bool SkipString();
   // The character `c`, if it is the next one.
@@ -39,7 +40,7 @@ class JsonScanner {
   [[nodiscard]] bool at_end() const { return at_ == text_.size(); }
   [[nodiscard]] std::string_view problem() const { return problem_; }
   // What was found, as an error: "the line is not JSON at byte 7: ...".
-  [[nodiscard]] absl::Status ToStatus() const;
+  [[nodiscard]] absl::Status ToStatus(std::string_view what = "the line") const;
   // Notes a problem here; false.
   bool Fail(std::string_view problem);
 
@@ -57,6 +58,7 @@ class JsonScanner {
   std::string_view text_;
   std::size_t at_ = 0;
   std::string_view problem_;
+  std::size_t around_ = 0;
   std::string open_;  // the brackets that are open
 };
 
@@ -87,6 +89,16 @@ absl::StatusOr<std::string> UnquoteJson(std::string_view token);
 
 // Appends text as a JSON string with its quotes. UTF-8 is not checked.
 void AppendJsonString(std::string_view text, std::string& out);
+// The same without the quotes.
+void AppendJsonEscaped(std::string_view text, std::string& out);
+
+// A key of an object, without its quotes, in the one form that all ways to write it have in common:
+// as AppendJsonEscaped writes its text. (Half a surrogate pair stays an escape.) A key without a
+// backslash is in this form already. The key was found by a scanner.
+std::string CanonicalJsonKey(std::string_view key);
+
+// Appends one JSON value without the white space between its tokens.
+void AppendJsonCompact(std::string_view value, std::string& out);
 
 }  // namespace daybook
 
