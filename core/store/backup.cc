@@ -86,10 +86,14 @@ absl::Status BackupRun::OpenTarget() {
     DAYBOOK_RETURN_IF_ERROR(WriteManifest(backup_, before_));
   }
   DAYBOOK_ASSIGN_OR_RETURN(before_, ReadManifest(backup_));
-  DAYBOOK_RETURN_IF_ERROR(Directory::Create(backup_ / "log"));
-  // Before a manifest speaks of what is in log/; and the manifest itself, where who renamed it was
-  // killed before it was durable.
+  // Who renamed the manifest may have been killed before it was durable, and log/ without one is
+  // nobody's.
   DAYBOOK_RETURN_IF_ERROR(Directory::Sync(backup_));
+  if (!Directory::Exists(backup_ / "log")) {
+    DAYBOOK_RETURN_IF_ERROR(Directory::Create(backup_ / "log"));
+    // Before a manifest speaks of what is in it.
+    DAYBOOK_RETURN_IF_ERROR(Directory::Sync(backup_));
+  }
   return Directory::SyncNameOf(backup_);
 }
 

@@ -166,10 +166,12 @@ absl::StatusOr<BackupReport> RestoreRun::Run() {
   DAYBOOK_RETURN_IF_ERROR(Directory::Sync(store_ / "log"));
   DAYBOOK_RETURN_IF_ERROR(CopyFromBackup(backup_, manifest_, store_));
   DAYBOOK_RETURN_IF_ERROR(CheckResult());
-  DAYBOOK_RETURN_IF_ERROR(Directory::Sync(store_));
-  DAYBOOK_RETURN_IF_ERROR(Directory::RenameNoReplace(store_ / kRestoring, store_ / "STORE"));
+  // From the rename on somebody may open the store and append to it, also if this process dies: by
+  // then it is durable by its name, as one that was created is.
   DAYBOOK_RETURN_IF_ERROR(Directory::Sync(store_));
   DAYBOOK_RETURN_IF_ERROR(Directory::SyncNameOf(store_));
+  DAYBOOK_RETURN_IF_ERROR(Directory::RenameNoReplace(store_ / kRestoring, store_ / "STORE"));
+  DAYBOOK_RETURN_IF_ERROR(Directory::Sync(store_));
   return BackupReport{.position = Position(manifest_.header.position),
                       .bytes = manifest_.log_bytes(),
                       .segments = manifest_.segments.size(),

@@ -36,8 +36,9 @@ class BackupDriver {
   }
   // From here on all is recorded.
   void Begin() {
-    base_ = mount_.disk().Crash({Choice::Kind::kKept, 0, 0});
-    mount_.StartLog();
+    Disk now;
+    mount_.StartLog(&now);
+    base_ = now.Crash({Choice::Kind::kKept, 0, 0});
     driver_.SetBackedUp(backed_up_);
   }
   void Backup() {
@@ -122,10 +123,10 @@ Recording RecordBackup(std::uint64_t seed, const StoreOpener& opener, std::strin
   Mount mount(bench.root(), *disk);
   const std::uint64_t all = recording.history.size();
   mount.StartLog();
-  mount.Mark(0, all);
+  mount.Mark(0, all, all);
   const auto report = Restore(BackupOf(bench), bench.store(), {});
   if (!report.ok()) *problem = "restore: " + report.status().ToString();
-  mount.Mark(all, all);
+  mount.Mark(all, all, all);
   recording.log = mount.TakeLog();
   return recording;
 }
@@ -275,19 +276,19 @@ std::string CheckBackupState(const Bench& bench, CrashState state, const CheckPl
 
 std::string CheckRestoreState(const Bench& bench, CrashState state, const CheckPlan& plan,
                               const StoreOpener& opener, Recording* again) {
-  const std::uint64_t all = state.history.size();
   if (state.disk.Find("store/STORE") != 0) {
-    state.subject = Subject::kStore;
-    state.acknowledged = all;  // never a part of it
     CheckPlan whole = plan;
     whole.verifies = true;
-    return CheckCrashState(bench, std::move(state), whole, opener, again);
+    return CheckOpening(bench, std::move(state), whole, opener, again);
   }
   if (state.acknowledged != 0) return "there is no store, and Restore had returned";
+  // Behind the restored ones, what an opening was about to append when it crashed.
+  if (state.backed_up != 0) state.history.CutBehind(state.backed_up);
+  const std::uint64_t all = state.history.size();
   Mount mount(bench.root(), again != nullptr ? Disk(state.disk) : std::move(state.disk));
   bench.SetIndex("");
   if (again != nullptr) mount.StartLog();
-  mount.Mark(0, all);
+  mount.Mark(0, all, all);
   const absl::Status opened = Reader::Open(bench.store(), {}).status();
   if (!absl::IsNotFound(opened)) return "what is no store yet opens: " + opened.ToString();
   std::string path = bench.store();
@@ -299,7 +300,7 @@ std::string CheckRestoreState(const Bench& bench, CrashState state, const CheckP
     report = Restore(BackupOf(bench), path, {});
   }
   if (!report.ok()) return "the next restore: " + report.status().ToString();
-  if (!is_refused) mount.Mark(all, all);
+  if (!is_refused) mount.Mark(all, all, all);
   if (again != nullptr) {
     again->name = "restore again";
     again->subject = Subject::kRestore;

@@ -6,9 +6,12 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
+#include <cstring>
 #include <fstream>
 #include <iterator>
+#include <memory>
 #include <utility>
+#include <vector>
 
 #include "simulation/save.h"
 #include "tests/counted.h"
@@ -50,6 +53,27 @@ std::string Counts::Line(const std::string& what, double seconds) const {
       .line();
 }
 
+namespace {
+
+// What Replay takes.
+std::string SaveForReplay(const CrashState& state, const CheckPlan& plan) {
+  std::string bytes;
+  state.Save(&bytes);
+  PutNumber(plan.reads_first ? 1 : 0, &bytes);
+  PutNumber(plan.verifies ? 1 : 0, &bytes);
+  PutNumber(plan.reopens ? 1 : 0, &bytes);
+  PutNumber(plan.seed, &bytes);
+  return bytes;
+}
+
+// Leaves a state to be replayed, and says how.
+std::string LeaveToReplay(const std::string& file, const std::string& state) {
+  std::ofstream(file, std::ios::binary) << state;
+  return "\n  replay: daybook_crash_states --replay " + file + "\n";
+}
+
+}  // namespace
+
 // After so many operations of a recording.
 struct Explorer::Moment {
   const Recording* recording;
@@ -74,6 +98,10 @@ void Explorer::ExploreRun(std::size_t workload, std::uint64_t seed) {
   workload_ = workload;
   seed_ = seed;
   random_.seed(seed);
+  if (plan_.last_words != nullptr) {
+    plan_.last_words->Say(std::string("workload ") + WorkloadName(workload) + ", seed " +
+                          std::to_string(seed));
+  }
   std::string problem;
   const Recording recording = RecordWorkload(workload, seed, opener_, &problem);
   ++counts_.recordings;
@@ -191,32 +219,28 @@ void Explorer::Look(const Moment& moment, const Choice& choice) {
       share * (is_telling ? plan_.recovery_every / 4 : plan_.recovery_every);
   const bool goes_deeper = moment.depth + 1 < kDepths && random_() % every == 0;
   Recording recovery;
+  const std::string saved = SaveForReplay(state, plan);
+  if (plan_.last_words != nullptr) plan_.last_words->LookAt(saved);
   const std::string what =
-      CheckCrashState(bench_, state, plan, opener_, goes_deeper ? &recovery : nullptr);
-  if (!what.empty()) return Failed(moment, choice, state, plan, what);
+      CheckCrashState(bench_, std::move(state), plan, opener_, goes_deeper ? &recovery : nullptr);
+  if (plan_.last_words != nullptr) plan_.last_words->LookAt("");
+  if (!what.empty()) return Failed(moment, choice, saved, what);
   if (goes_deeper) Explore(recovery, moment.depth + 1);
 }
 
-void Explorer::Failed(const Moment& moment, const Choice& choice, const CrashState& state,
-                      const CheckPlan& plan, const std::string& what) {
+void Explorer::Failed(const Moment& moment, const Choice& choice, const std::string& state,
+                      const std::string& what) {
   ++counts_.failures;
   const std::string file = plan_.failures_folder + "/crash-state-" + std::to_string(seed_) + "-" +
                            WorkloadName(workload_) + "-" + std::to_string(counts_.failures) +
                            ".state";
-  std::string bytes;
-  state.Save(&bytes);
-  PutNumber(plan.reads_first ? 1 : 0, &bytes);
-  PutNumber(plan.verifies ? 1 : 0, &bytes);
-  PutNumber(plan.reopens ? 1 : 0, &bytes);
-  PutNumber(plan.seed, &bytes);
-  std::ofstream(file, std::ios::binary) << bytes;
   failures_ += std::string("workload ") + WorkloadName(workload_) + ", seed " +
                std::to_string(seed_) + ", " + std::to_string(moment.depth + 1) +
                " crash(es), after operation " + std::to_string(moment.operations) + " of " +
                std::to_string(moment.recording->log.size()) + ", " + NameOf(choice.kind) +
                " (operation " + std::to_string(choice.op & 0xFFFFFF) + "), acknowledged " +
-               std::to_string(state.acknowledged) + " of " + std::to_string(state.handed_over) +
-               ": " + what + "\n  replay: daybook_crash_states --replay " + file + "\n";
+               std::to_string(moment.acknowledged) + " of " + std::to_string(moment.handed_over) +
+               ": " + what + LeaveToReplay(file, state);
 }
 
 std::string Replay(const std::string& file, const StoreOpener& opener) {
@@ -237,8 +261,10 @@ namespace {
 
 // Of the worker number `worker`: seeds of its own, and each workload in turn.
 void Work(const Exploration& exploration, std::uint64_t worker, const StoreOpener& opener,
-          int result) {
+          LastWords* last_words, int result) {
   ExplorerPlan plan;
+  plan.last_words = last_words;
+  plan.until = std::chrono::steady_clock::now() + exploration.time;
   plan.failures_folder = exploration.failures_folder;
   plan.failures_max = exploration.failures_max;
   plan.states_max = (exploration.states + exploration.workers - 1) / exploration.workers;
@@ -262,50 +288,66 @@ void Work(const Exploration& exploration, std::uint64_t worker, const StoreOpene
   if (!text.empty()) put(text.data(), text.size());
 }
 
+struct Worker {
+  pid_t pid = 0;
+  int result = -1;  // what it writes there is read here
+  std::unique_ptr<LastWords> last_words = std::make_unique<LastWords>();
+};
+
+// What a worker that died was at, to be tried again.
+std::string TellOfDeath(const Exploration& exploration, const Worker& worker, int ended) {
+  std::string how = "a worker ended with " + std::to_string(WEXITSTATUS(ended));
+  if (WIFSIGNALED(ended)) how = std::string("a worker died: ") + strsignal(WTERMSIG(ended));
+  how += ", at " + worker.last_words->what();
+  const std::string state = worker.last_words->state();
+  if (state.empty()) return how + ", between two states\n";
+  return how + LeaveToReplay(exploration.failures_folder + "/crash-state-death-" +
+                                 std::to_string(worker.pid) + ".state",
+                             state);
+}
+
+// Adds what a worker has to say when it is done. False: it died.
+bool Collect(const Worker& worker, int* ended, Explored* all) {
+  std::string text;
+  char buffer[4096];
+  for (ssize_t got = 0; (got = read(worker.result, buffer, sizeof buffer)) > 0;) {
+    text.append(buffer, static_cast<std::size_t>(got));
+  }
+  close(worker.result);
+  waitpid(worker.pid, ended, 0);
+  Counts counts;
+  if (*ended != 0 || text.size() < sizeof counts) return false;
+  std::memcpy(&counts, text.data(), sizeof counts);
+  all->counts.Add(counts);
+  all->failures += text.substr(sizeof counts);
+  return true;
+}
+
 }  // namespace
 
-Counts ExploreCrashStates(const Exploration& exploration, const StoreOpener& opener) {
-  const auto begin = std::chrono::steady_clock::now();
-  std::printf("crash states: seed %llu\n", static_cast<unsigned long long>(exploration.seed));
-  std::fflush(stdout);
-  std::vector<std::pair<pid_t, int>> workers;
-  for (std::uint64_t worker = 0; worker < exploration.workers; ++worker) {
+Explored ExploreCrashStates(const Exploration& exploration, const StoreOpener& opener) {
+  std::vector<Worker> workers;
+  for (std::uint64_t number = 0; number < exploration.workers; ++number) {
     int ends[2];
     if (pipe(ends) != 0) break;
-    const pid_t pid = fork();
-    if (pid == 0) {
+    Worker worker;
+    worker.pid = fork();
+    worker.result = ends[0];
+    if (worker.pid == 0) {
       close(ends[0]);
-      Work(exploration, worker, opener, ends[1]);
+      Work(exploration, number, opener, worker.last_words.get(), ends[1]);
       _exit(0);
     }
     close(ends[1]);
-    workers.emplace_back(pid, ends[0]);
+    workers.push_back(std::move(worker));
   }
-  Counts all;
-  std::string failures;
-  for (const auto& [pid, end] : workers) {
-    std::string text;
-    char buffer[4096];
-    for (ssize_t got = 0; (got = read(end, buffer, sizeof buffer)) > 0;) {
-      text.append(buffer, static_cast<std::size_t>(got));
-    }
-    close(end);
+  Explored all;
+  for (const Worker& worker : workers) {
     int ended = 0;
-    waitpid(pid, &ended, 0);
-    Counts counts;
-    if (ended != 0 || text.size() < sizeof counts) {
-      ++all.failures;
-      failures += "a worker died: " + std::to_string(ended) + "\n";
-      continue;
-    }
-    std::memcpy(&counts, text.data(), sizeof counts);
-    all.Add(counts);
-    failures += text.substr(sizeof counts);
+    if (Collect(worker, &ended, &all)) continue;
+    ++all.counts.failures;
+    all.failures += TellOfDeath(exploration, worker, ended);
   }
-  const double seconds =
-      std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
-  std::printf("%s%s\n", failures.c_str(), all.Line("crash_states", seconds).c_str());
-  std::fflush(stdout);
   return all;
 }
 

@@ -4,10 +4,12 @@
 #define DAYBOOK_TESTS_SIMULATION_EXPLORER_H_
 
 #include <array>
+#include <chrono>
 #include <cstdint>
 #include <string>
 #include <unordered_set>
 
+#include "simulation/last_words.h"
 #include "simulation/oracle.h"
 #include "simulation/recording.h"
 
@@ -40,7 +42,9 @@ struct ExplorerPlan {
   std::uint64_t random_states = 4;
   // Of so many states, one has its recovery crashed as well.
   std::uint64_t recovery_every = 60;
-  std::string failures_folder;  // where states that fail are left to replay
+  std::chrono::steady_clock::time_point until = std::chrono::steady_clock::time_point::max();
+  std::string failures_folder;      // where states that fail are left to replay
+  LastWords* last_words = nullptr;  // nullptr: none
 };
 
 // Not thread-safe; one in a process at a time.
@@ -53,7 +57,8 @@ class Explorer {
   // not random.
   void ExploreWorkload(std::size_t workload, std::uint64_t seed);
   [[nodiscard]] bool IsDone() const {
-    return counts_.states >= plan_.states_max || counts_.failures >= plan_.failures_max;
+    return counts_.states >= plan_.states_max || counts_.failures >= plan_.failures_max ||
+           std::chrono::steady_clock::now() >= plan_.until;
   }
   [[nodiscard]] const Counts& counts() const { return counts_; }
   // How each failure reads and is replayed, a line each.
@@ -65,8 +70,9 @@ class Explorer {
   void Explore(const Recording& recording, std::size_t depth);
   void ExploreMoment(const Moment& moment);
   void Look(const Moment& moment, const Choice& choice);
-  void Failed(const Moment& moment, const Choice& choice, const CrashState& state,
-              const CheckPlan& plan, const std::string& what);
+  // `state` is what replays it.
+  void Failed(const Moment& moment, const Choice& choice, const std::string& state,
+              const std::string& what);
 
   const ExplorerPlan plan_;
   const StoreOpener opener_;
@@ -79,17 +85,22 @@ class Explorer {
   std::string failures_;
 };
 
-// Explores with so many processes until so many states were looked at, from `seed` on. Prints what
-// failed, and what was counted as one line.
+// Explores with so many processes until so many states were looked at or the time is over, from
+// `seed` on. A process that dies is a failure: what it was at is told and left to replay.
 struct Exploration {
   std::uint64_t states = 0;
+  std::chrono::seconds time = std::chrono::hours(24 * 365);
   std::uint64_t seed = 0;
   std::uint64_t workers = 2;
   std::uint64_t failures_max = 5;  // of each worker
   std::string workload;            // only this one
   std::string failures_folder;
 };
-Counts ExploreCrashStates(const Exploration& exploration, const StoreOpener& opener);
+struct Explored {
+  Counts counts;
+  std::string failures;  // how each reads and is replayed, a line each
+};
+Explored ExploreCrashStates(const Exploration& exploration, const StoreOpener& opener);
 
 // Looks again at a state that was left by a failure. "" or what is wrong with it.
 std::string Replay(const std::string& file, const StoreOpener& opener);

@@ -43,6 +43,7 @@ class Check {
     if (!what.empty() && !errors_.empty()) what += "; notices: " + errors_;
     if (recovery != nullptr) {
       recovery->name = "recovery";
+      recovery->subject = state_.subject;
       recovery->setting = state_.setting;
       recovery->base = std::move(state_.disk);
       recovery->log = mount_.TakeLog();
@@ -53,6 +54,10 @@ class Check {
   }
 
  private:
+  void Mark(std::uint64_t acknowledged, std::uint64_t handed_over) {
+    mount_.Mark(acknowledged, handed_over, state_.backed_up);
+  }
+
   std::string RunSteps() {
     const std::string path = bench_.store();
     std::uint64_t seen = 0;
@@ -67,7 +72,7 @@ class Check {
     state_.history.CutBehind(found_);
     if (std::string what = Append(lost); !what.empty()) return what;
     store_.reset();
-    mount_.Mark(state_.history.size(), state_.history.size());
+    Mark(state_.history.size(), state_.history.size());
     if (!errors_.empty()) return "notices";
     return ReadAgain();
   }
@@ -76,17 +81,19 @@ class Check {
   // must not take away.
   std::string Recover(std::uint64_t seen) {
     state_.setting.clock += kHour;
-    mount_.Mark(std::max(state_.acknowledged, seen), state_.handed_over);
+    // A restore comes whole or not at all, and may go again before it was acknowledged.
+    const bool may_go = state_.subject == Subject::kRestore && state_.acknowledged == 0;
+    const std::uint64_t least = may_go ? state_.backed_up : state_.acknowledged;
+    Mark(may_go ? 0 : std::max(least, seen), state_.handed_over);
     auto store = opener_(bench_.store(), state_.setting.Options(&errors_));
     if (!store.ok()) return "open: " + store.status().ToString();
     store_ = *std::move(store);
-    std::string what =
-        state_.history.Check(*store_, state_.acknowledged, state_.handed_over, &found_);
+    std::string what = state_.history.Check(*store_, least, state_.handed_over, &found_);
     if (!what.empty()) return "after recovery: " + what;
     if (store_->visible().value() != found_ || store_->durable().value() != found_) {
       return "after recovery: visible() and durable() are not what can be read";
     }
-    mount_.Mark(found_, found_);
+    Mark(found_, found_);
     return "";
   }
 
@@ -104,13 +111,13 @@ class Check {
         state_.history.Plan(events, {}, &random);
       }
       Commit commit = state_.history.MakeCommit(first);
-      mount_.Mark(acknowledged, state_.history.size());
+      Mark(acknowledged, state_.history.size());
       const auto result = store_->Append(commit);
       if (!result.ok()) return "append after recovery: " + result.status().ToString();
       std::string what = state_.history.Acknowledge(first, *result);
       if (!what.empty()) return "append after recovery: " + what;
       if (state_.setting.durability == Durability::kSync) acknowledged = state_.history.size();
-      mount_.Mark(acknowledged, state_.history.size());
+      Mark(acknowledged, state_.history.size());
     }
     return "";
   }
@@ -162,6 +169,11 @@ std::string CheckCrashState(const Bench& bench, CrashState state, const CheckPla
     case Subject::kStore:
       break;
   }
+  return CheckOpening(bench, std::move(state), plan, opener, recovery);
+}
+
+std::string CheckOpening(const Bench& bench, CrashState state, const CheckPlan& plan,
+                         const StoreOpener& opener, Recording* recovery) {
   Check check(bench, std::move(state), plan, opener, recovery != nullptr);
   return check.Run(recovery);
 }

@@ -19,7 +19,7 @@ struct CrashState {
   History history;
   std::uint64_t acknowledged = 0;  // so many events must be there
   std::uint64_t handed_over = 0;   // and no more than these
-  std::uint64_t backed_up = 0;     // so many must be in the backup
+  std::uint64_t backed_up = 0;     // so many must be in the backup, or come whole out of it
 
   void Save(std::string* out) const;
   static CrashState Load(std::string_view* in);
@@ -44,6 +44,10 @@ struct CheckPlan {
 std::string CheckCrashState(const Bench& bench, CrashState state, const CheckPlan& plan,
                             const StoreOpener& opener, Recording* recovery);
 
+// The same of any state that is opened as a store, whatever left it.
+std::string CheckOpening(const Bench& bench, CrashState state, const CheckPlan& plan,
+                         const StoreOpener& opener, Recording* recovery);
+
 // The same of a repair that crashed: repaired again, the store is whole and holds all of the
 // history.
 std::string CheckRepairState(const Bench& bench, CrashState state, const CheckPlan& plan,
@@ -55,7 +59,8 @@ std::string CheckRepairState(const Bench& bench, CrashState state, const CheckPl
 std::string CheckBackupState(const Bench& bench, CrashState state, const CheckPlan& plan,
                              const StoreOpener& opener, Recording* again);
 // Where a restore crashed: the folder is a store that is whole, or none, and then the next Restore
-// works, or names the folder as what is to be removed and works elsewhere.
+// works, or names the folder as what is to be removed and works elsewhere. A store that was opened
+// before Restore returned may go again by a power loss, until something is acknowledged in it.
 std::string CheckRestoreState(const Bench& bench, CrashState state, const CheckPlan& plan,
                               const StoreOpener& opener, Recording* again);
 

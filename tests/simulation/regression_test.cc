@@ -1,9 +1,14 @@
 // Defects that the simulated disk found in the store, one test each.
 
+#include <atomic>
 #include <cerrno>
 #include <filesystem>
+#include <string>
+#include <thread>
+#include <vector>
 
 #include "daybook/backup.h"
+#include "io/file.h"
 #include "simulation/oracle.h"
 #include "simulation/simulated_system.h"
 #include "tests/catch.h"
@@ -30,6 +35,16 @@ class AtWork {
   Driver driver_;
 };
 
+// What replaying `log` on `disk` gives just behind the rename to `name`; how many operations that
+// are, or 0.
+std::size_t ApplyUptoRenameTo(const std::string& name, const std::vector<Op>& log, Disk* disk) {
+  for (std::size_t i = 0; i < log.size(); ++i) {
+    disk->Apply(log[i], static_cast<std::uint32_t>(i + 1));
+    if (log[i].kind == Op::Kind::kRename && log[i].to_name == name) return i + 1;
+  }
+  return 0;
+}
+
 TEST_CASE("the name of a new store is durable before its first acknowledgement") {
   AtWork store;
   store->Open();
@@ -50,14 +65,10 @@ TEST_CASE("a creator that was killed behind the rename to STORE leaves no store 
     store->Close();
   }
   Disk killed;
-  std::size_t i = 0;
-  for (; i < recording.log.size(); ++i) {
-    killed.Apply(recording.log[i], static_cast<std::uint32_t>(i + 1));
-    if (recording.log[i].kind == Op::Kind::kRename && recording.log[i].to_name == "STORE") break;
-  }
-  REQUIRE(i < recording.log.size());
+  const std::size_t renamed = ApplyUptoRenameTo("STORE", recording.log, &killed);
+  REQUIRE(renamed != 0);
   CHECK(killed.Crash({Choice::Kind::kLost, 0, 0}).Find("store/STORE") == 0);
-  CHECK(killed.Crash({Choice::Kind::kOneKept, static_cast<std::uint32_t>(i + 1), 0})
+  CHECK(killed.Crash({Choice::Kind::kOneKept, static_cast<std::uint32_t>(renamed), 0})
             .Find("store/log/00000000000000000001.log") != 0);
   const Bench bench;
   Mount mount(bench.root(), killed);
@@ -85,6 +96,98 @@ TEST_CASE("a backup and a restore that returned are there after a power loss, na
   CHECK(restored.Find("restored/STORE") != 0);
   CHECK(restored.Find("restored/log/00000000000000000001.log") != 0);
   store->Close();
+}
+
+TEST_CASE("a restore that was killed behind the rename to STORE leaves no store that can vanish") {
+  const Bench bench;
+  Disk killed;
+  std::vector<Op> log;
+  {
+    Mount mount(bench.root(), Disk());
+    Driver driver(&bench, &mount, {}, 1, &Store::Open);
+    driver.Open();
+    driver.Append(3);
+    driver.Close();
+    REQUIRE(driver.problem().empty());
+    REQUIRE_OK(Backup(bench.store(), bench.root() + "/backup", {}));
+    mount.StartLog(&killed);
+    REQUIRE_OK(Restore(bench.root() + "/backup", bench.root() + "/restored", {}));
+    log = mount.TakeLog();
+  }
+  REQUIRE(ApplyUptoRenameTo("STORE", log, &killed) != 0);
+  Mount mount(bench.root(), killed);
+  std::filesystem::create_directories(bench.root() + "/restored/index");
+  const auto store = Store::Open(bench.root() + "/restored", Setting().Options(nullptr));
+  REQUIRE_OK(store);
+  NewEvent event;
+  event.type = "Happened";
+  REQUIRE_OK((*store)->Append("s", ExpectedVersion::Any(), {event}));
+  const Disk after = mount.disk().Crash({Choice::Kind::kLost, 0, 0});
+  CHECK(after.Find("restored/STORE") != 0);
+  CHECK(after.Find("restored/log/00000000000000000004.log") != 0);
+}
+
+TEST_CASE("no crash of the backup behind one that was killed leaves a folder that is no backup") {
+  const Bench bench;
+  Disk killed;
+  std::vector<Op> log;
+  {
+    Mount mount(bench.root(), Disk());
+    Driver driver(&bench, &mount, {}, 1, &Store::Open);
+    driver.Open();
+    driver.Append(3);
+    driver.Close();
+    REQUIRE(driver.problem().empty());
+    mount.StartLog(&killed);
+    REQUIRE_OK(Backup(bench.store(), bench.root() + "/backup", {}));
+    log = mount.TakeLog();
+  }
+  REQUIRE(ApplyUptoRenameTo("MANIFEST", log, &killed) != 0);
+  {
+    Mount mount(bench.root(), killed);
+    mount.StartLog();
+    REQUIRE_OK(Backup(bench.store(), bench.root() + "/backup", {}));
+    log = mount.TakeLog();
+  }
+  std::size_t found = 0;
+  for (std::uint32_t i = 0; i < log.size(); ++i) {
+    killed.Apply(log[i], 1000 + i);
+    for (std::uint64_t seed = 0; seed < 20; ++seed) {
+      const Disk after = killed.Crash({Choice::Kind::kNamesLost, 0, seed});
+      if (after.Find("backup/log") == 0) continue;
+      ++found;
+      REQUIRE(after.Find("backup/MANIFEST") != 0);
+    }
+  }
+  CHECK(found > 0);
+}
+
+TEST_CASE("a log replays on the disk that it began with, whatever other threads do meanwhile") {
+  const Bench bench;
+  for (int round = 0; round < 30; ++round) {
+    Mount mount(bench.root(), Disk());
+    std::atomic<bool> is_over = false;
+    std::atomic<int> made = 0;
+    std::thread busy([&] {
+      for (; !is_over; ++made) {
+        auto file = File::CreateNew(bench.root() + "/" + std::to_string(made));
+        if (!file.ok() || !file->WriteAt(0, AsBytes(std::string_view("text"))).ok()) return;
+      }
+    });
+    while (made < 3) std::this_thread::yield();
+    Disk base;
+    mount.StartLog(&base);
+    const int before = made;
+    while (made < before + 3) std::this_thread::yield();
+    is_over = true;
+    busy.join();
+    std::uint32_t next = base.NextInode();
+    for (const Op& op : mount.TakeLog()) {
+      if (op.kind == Op::Kind::kCreateFile) REQUIRE(op.inode == next++);
+      base.Apply(op, 1);
+    }
+    CHECK(base.Names(Disk::kRoot) == mount.disk().Names(Disk::kRoot));
+  }
 }
 
 TEST_CASE("an append that finds no next segment refuses as with a full disk, whatever the error") {

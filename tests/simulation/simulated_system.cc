@@ -280,8 +280,10 @@ Mount::~Mount() {
   state.reset();
 }
 
-void Mount::StartLog() {
+void Mount::StartLog(Disk* base) {
   const std::lock_guard lock(mutex);
+  NoticeMappedStores();
+  if (base != nullptr) *base = state->disk;
   state->is_logging = true;
   state->log.clear();
 }

@@ -62,8 +62,9 @@ class Mount {
   Mount(const Mount&) = delete;
   Mount& operator=(const Mount&) = delete;
 
-  // Turns the log of operations on (it begins off), from here.
-  void StartLog();
+  // Turns the log of operations on (it begins off), from here. `*base`, if not nullptr, gets the
+  // disk as it is: what other threads do is either in it or in the log.
+  void StartLog(Disk* base = nullptr);
   // What was done since. Ends the log.
   [[nodiscard]] std::vector<Op> TakeLog();
   [[nodiscard]] std::size_t log_size();
