@@ -11,9 +11,10 @@
 // is an error.
 //
 // FIELD is the name of a field of the event's data, or, where it begins with `/`, a JSON Pointer
-// (RFC 6901). An event without the field, or with null there, adds nothing; any other value that is
-// no number is an error (kInvalidArgument), and so is data that is not JSON (count takes any; merge
-// and sum take objects only, last any JSON).
+// (RFC 6901). Where a key is repeated in an object the last one counts. An event without the field,
+// or with null there, adds nothing; any other value that is no number is an error
+// (kInvalidArgument), and so is data that is not JSON (count takes any; merge and sum take objects
+// only, last any JSON).
 
 #ifndef DAYBOOK_JSON_FOLD_H_
 #define DAYBOOK_JSON_FOLD_H_
@@ -28,6 +29,7 @@
 #include "absl/status/statusor.h"
 #include "daybook/event.h"
 #include "daybook/fold.h"
+#include "daybook/json_field.h"
 
 namespace daybook {
 
@@ -52,14 +54,14 @@ class JsonState {
 class JsonFold {
  public:
   using State = JsonState;
-  enum class Kind : std::uint8_t { kMerge, kSum, kCount, kLast };
+  enum class Kind : std::uint8_t { kMerge, kSum, kCount, kLast };  // the numbers stand in snapshots
 
-  JsonFold() : JsonFold(Kind::kMerge, {}) {}
+  JsonFold() : JsonFold(Kind::kMerge, {}, {}) {}
   static JsonFold Merge() { return {}; }
-  static JsonFold Count() { return {Kind::kCount, {}}; }
-  static JsonFold Last() { return {Kind::kLast, {}}; }
-  // kInvalidArgument where the field is empty, too long for the id of a fold, or no JSON Pointer
-  // although it begins with `/`.
+  static JsonFold Count() { return {Kind::kCount, {}, {}}; }
+  static JsonFold Last() { return {Kind::kLast, {}, {}}; }
+  // kInvalidArgument where the field is empty, too long for the id of a fold or cannot stand in one
+  // (control characters), or is no JSON Pointer although it begins with `/`.
   static absl::StatusOr<JsonFold> Sum(std::string_view field);
   // "merge", "sum:FIELD", "count", "last"; anything else is kInvalidArgument.
   static absl::StatusOr<JsonFold> Parse(std::string_view text);
@@ -71,6 +73,10 @@ class JsonFold {
   [[nodiscard]] std::string_view id() const { return id_; }
   [[nodiscard]] static constexpr std::uint32_t revision() { return 1; }
 
+  // The field that is summed up.
+  [[nodiscard]] const JsonFieldPath& field() const { return path_; }
+
+  // After an error the state is as it was.
   absl::Status Apply(State& state, const EventView& event) const;
   void Save(const State& state, std::string& out) const;
   [[nodiscard]] absl::StatusOr<State> Restore(std::string_view bytes) const;
@@ -81,9 +87,9 @@ class JsonFold {
   [[nodiscard]] std::string ToJson(const State& state) const;
 
  private:
-  JsonFold(Kind kind, std::string field);
+  JsonFold(Kind kind, std::string_view field, JsonFieldPath path);
   Kind kind_;
-  std::string field_;
+  JsonFieldPath path_;
   std::string id_;
 };
 
