@@ -12,8 +12,7 @@
 namespace daybook {
 namespace {
 
-constexpr std::string_view kMeta = "meta", kParked = "parked", kEffects = "effects";
-constexpr std::string_view kCheckpointKey = "checkpoint";
+constexpr std::string_view kParked = "parked", kEffects = "effects";
 
 std::string TableName(std::string_view name) { return absl::StrCat("t.", ToAbsl(name)); }
 
@@ -32,14 +31,14 @@ absl::StatusOr<std::shared_ptr<Generation>> Generation::Create(const std::filesy
   if (Directory::Exists(own)) DAYBOOK_RETURN_IF_ERROR(DiscardDerived(own));
   DAYBOOK_ASSIGN_OR_RETURN(std::unique_ptr<Environment> environment,
                            OpenShared(own, OptionsFor(map_bytes), IfMissing::kCreate));
-  for (const std::string_view name : {kMeta, kParked, kEffects}) {
+  for (const std::string_view name : {kMetaTable, kParked, kEffects}) {
     DAYBOOK_RETURN_IF_ERROR(environment->OpenTable(name).status());
   }
   for (const TableSummary& table : initial.tables) {
     DAYBOOK_RETURN_IF_ERROR(environment->OpenTable(TableName(table.name)).status());
   }
   std::shared_ptr<Generation> generation(new Generation(own, number, std::move(environment)));
-  DAYBOOK_ASSIGN_OR_RETURN(generation->meta_, generation->environment_->FindTable(kMeta));
+  DAYBOOK_ASSIGN_OR_RETURN(generation->meta_, generation->environment_->FindTable(kMetaTable));
   DAYBOOK_RETURN_IF_ERROR(generation->Write([&](WriteTransaction& transaction) {
     return generation->WriteCheckpoint(initial, &transaction);
   }));
@@ -68,7 +67,7 @@ absl::StatusOr<std::shared_ptr<Generation>> Generation::Open(const std::filesyst
 
 absl::Status Generation::OpenTables() {
   for (auto [handle, name] :
-       {std::pair{&meta_, kMeta}, {&parked_, kParked}, {&effects_, kEffects}}) {
+       {std::pair{&meta_, kMetaTable}, {&parked_, kParked}, {&effects_, kEffects}}) {
     DAYBOOK_ASSIGN_OR_RETURN(*handle, environment_->FindTable(name));
   }
   DAYBOOK_ASSIGN_OR_RETURN(const Checkpoint checkpoint, ReadCheckpoint());

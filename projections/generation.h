@@ -26,6 +26,9 @@
 
 namespace daybook {
 
+// The table and the key in it that the checkpoint stands under.
+inline constexpr std::string_view kMetaTable = "meta", kCheckpointKey = "checkpoint";
+
 // Thread-safe. Open once in a process: a Host sees to that.
 class Generation {
  public:
