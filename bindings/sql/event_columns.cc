@@ -1,5 +1,6 @@
 #include "bindings/sql/event_columns.h"
 
+#include <charconv>
 #include <cstdint>
 #include <string>
 
@@ -7,10 +8,6 @@
 
 namespace daybook::sql {
 namespace {
-
-void ResultCount(sqlite3_context* context, std::uint64_t count) {
-  sqlite3_result_int64(context, static_cast<std::int64_t>(count));
-}
 
 void ResultTags(sqlite3_context* context, const TagList& tags) {
   if (tags.empty()) {
@@ -32,6 +29,22 @@ void ResultText(sqlite3_context* context, std::string_view text) {
   // A text without an address would be NULL.
   sqlite3_result_text64(context, text.empty() ? "" : text.data(), text.size(), SQLITE_TRANSIENT,
                         SQLITE_UTF8);
+}
+
+void ResultCount(sqlite3_context* context, std::uint64_t count) {
+  sqlite3_result_int64(context, static_cast<std::int64_t>(count));
+}
+
+void ResultState(sqlite3_context* context, const JsonFold& fold, std::string_view json) {
+  std::int64_t value = 0;
+  const bool is_number =
+      fold.kind() == JsonFold::Kind::kSum || fold.kind() == JsonFold::Kind::kCount;
+  const auto parsed = std::from_chars(json.data(), json.data() + json.size(), value);
+  if (is_number && parsed.ec == std::errc() && parsed.ptr == json.data() + json.size()) {
+    sqlite3_result_int64(context, value);
+  } else {
+    ResultText(context, json);
+  }
 }
 
 void ResultTime(sqlite3_context* context, Timestamp time) { ResultText(context, time.ToString()); }

@@ -5,9 +5,11 @@
 
 #include <sqlite3.h>
 
+#include <cstdint>
 #include <string_view>
 
 #include "daybook/event.h"
+#include "daybook/json_fold.h"
 
 namespace daybook::sql {
 
@@ -17,6 +19,10 @@ namespace daybook::sql {
   "id TEXT, recorded_at TEXT COLLATE daybook_time, "                           \
   "effective_at TEXT COLLATE daybook_time, recorded_ns INTEGER, "              \
   "effective_ns INTEGER, data TEXT, data_blob BLOB, metadata TEXT, tags TEXT"
+
+// The type of a column that holds the state of a fold: a number that is text, because it would not
+// fit, is compared as a number all the same.
+#define DAYBOOK_SQL_STATE_TYPE "NUMERIC"
 
 enum EventColumn : int {
   kPosition,
@@ -39,6 +45,9 @@ enum EventColumn : int {
 // SQLite copies what it is given here: a row's values may outlive the row (max() keeps one), which
 // the views of an event need not.
 void ResultText(sqlite3_context* context, std::string_view text);
+void ResultCount(sqlite3_context* context, std::uint64_t count);
+// A state, as JSON: of a sum or a count as an integer, where it is one and fits.
+void ResultState(sqlite3_context* context, const JsonFold& fold, std::string_view json);
 void ResultTime(sqlite3_context* context, Timestamp time);
 void ResultEventColumn(sqlite3_context* context, int column, const EventView& event);
 

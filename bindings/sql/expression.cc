@@ -1,4 +1,3 @@
-#include <charconv>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -8,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "bindings/sql/database.h"
 #include "bindings/sql/event_columns.h"
+#include "bindings/sql/moment_query.h"
 #include "bindings/sql/table.h"
 #include "daybook/sql_expression.h"
 
@@ -21,7 +21,7 @@ constexpr std::size_t kFieldsMax = 500;
 // The one row that an expression sees.
 struct Row {
   sql::Database* database = nullptr;
-  bool number = false;  // the state is one, where it fits
+  JsonFold fold;
   std::string_view state;
   const EventView* event = nullptr;
 };
@@ -43,14 +43,7 @@ class RowCursor final : public sql::TableCursor {
       sql::ResultEventColumn(context, column, *row_->event);
       return absl::OkStatus();
     }
-    std::int64_t value = 0;
-    const char* const end = row_->state.data() + row_->state.size();
-    const auto parsed = std::from_chars(row_->state.data(), end, value);
-    if (row_->number && parsed.ec == std::errc() && parsed.ptr == end) {
-      sqlite3_result_int64(context, value);
-    } else {
-      sql::ResultText(context, row_->state);
-    }
+    sql::ResultState(context, row_->fold, row_->state);
     return absl::OkStatus();
   }
   [[nodiscard]] std::int64_t row_id() const override { return 1; }
@@ -62,7 +55,8 @@ class RowCursor final : public sql::TableCursor {
 
 struct RowTable {
   using Context = Row;
-  static constexpr char kSchema[] = "CREATE TABLE event(" DAYBOOK_SQL_EVENT_COLUMNS ", state)";
+  static constexpr char kSchema[] =
+      "CREATE TABLE event(" DAYBOOK_SQL_EVENT_COLUMNS ", state " DAYBOOK_SQL_STATE_TYPE ")";
   static int BestIndex(Row* /*row*/, sqlite3_index_info* info) {
     info->estimatedRows = 1;
     info->estimatedCost = 1;
@@ -143,6 +137,9 @@ absl::Status SqlExpression::Impl::Prepare(bool with_fields) {
     if (!with_fields || missing.empty() || fields.size() == kFieldsMax) return statement.status();
     fields.emplace_back(missing);
   }
+  absl::StatusOr<sql::StatementPtr> better =
+      database_->Prepare(StatementOf(sql::WithMoments(expression_), fields));
+  if (better.ok()) statement_ = *std::move(better);
   if (sqlite3_column_count(statement_.get()) != 1) {
     return absl::InvalidArgumentError("it is not one expression");
   }
@@ -160,7 +157,7 @@ absl::StatusOr<std::unique_ptr<SqlExpression::Impl>> SqlExpression::Impl::Compil
   impl->database_ = *std::move(database);
   impl->expression_ = expression;
   const bool number = fold.kind() == JsonFold::Kind::kSum || fold.kind() == JsonFold::Kind::kCount;
-  impl->row_ = {.database = impl->database_.get(), .number = number};
+  impl->row_ = {.database = impl->database_.get(), .fold = fold};
   absl::Status status = impl->database_->AddTable("event", &kModule, &impl->row_);
   if (status.ok()) status = impl->Prepare(!number);
   if (!status.ok()) return Named(expression, status);

@@ -1,10 +1,13 @@
 #include <cstddef>
 #include <memory>
+#include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "bindings/sql/database.h"
+#include "bindings/sql/moment_query.h"
 #include "bindings/sql/query.h"
 #include "bindings/sql/tables.h"
 #include "daybook/sql.h"
@@ -30,12 +33,18 @@ class SqlSession::Impl {
 
 class SqlStatement::Impl {
  public:
-  Impl(const Reader& reader, const SqlOptions& options, sql::Database* in, sql::StatementPtr made)
-      : query(reader, options), database(in), statement(std::move(made)) {}
+  Impl(const Reader& reader, const SqlOptions& options, sql::Database* in, sql::StatementPtr given)
+      : query(reader, options), database(in), statement(std::move(given)) {
+    for (int i = 0; i < sqlite3_column_count(statement.get()); ++i) {
+      const char* const name = sqlite3_column_name(statement.get(), i);
+      names.emplace_back(name == nullptr ? "" : name);
+    }
+  }
 
   sql::Query query;
   sql::Database* database;
   sql::StatementPtr statement;
+  std::vector<std::string> names;  // of the columns, as the query was given
   bool done = false;
 };
 
@@ -83,14 +92,24 @@ absl::Status SqlSession::Impl::SetUp() {
   if (!database.ok()) return database.status();
   database_ = *std::move(database);
   tables_ = {.database = database_.get(), .reader = &reader_, .options = &options_};
-  return sql::AddEventsTable(&tables_);
+  absl::Status status = sql::AddEventsTable(&tables_);
+  if (status.ok()) status = sql::AddStreamsTable(&tables_);
+  if (status.ok()) status = sql::AddStateTable(&tables_);
+  return status;
 }
 
 absl::StatusOr<SqlStatement> SqlSession::Impl::Prepare(std::string_view sql) {
   absl::StatusOr<sql::StatementPtr> statement = database_->Prepare(sql);
   if (!statement.ok()) return statement.status();
-  return SqlStatement(std::make_unique<SqlStatement::Impl>(reader_, options_, database_.get(),
-                                                           *std::move(statement)));
+  auto impl = std::make_unique<SqlStatement::Impl>(reader_, options_, database_.get(),
+                                                   *std::move(statement));
+  // What is wrong with a query is said of it as it was given.
+  const std::string with_moments = sql::WithMoments(sql);
+  if (with_moments != sql) {
+    absl::StatusOr<sql::StatementPtr> better = database_->Prepare(with_moments);
+    if (better.ok()) impl->statement = *std::move(better);
+  }
+  return SqlStatement(std::move(impl));
 }
 
 SqlSession::SqlSession(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
@@ -146,8 +165,8 @@ void SqlStatement::Reset() {
 int SqlStatement::columns() const { return sqlite3_column_count(impl_->statement.get()); }
 
 std::string_view SqlStatement::column_name(int index) const {
-  const char* const name = sqlite3_column_name(impl_->statement.get(), index);
-  return name == nullptr ? "" : name;
+  if (index < 0 || static_cast<std::size_t>(index) >= impl_->names.size()) return "";
+  return impl_->names[static_cast<std::size_t>(index)];
 }
 
 SqlValue SqlStatement::column(int index) const {

@@ -17,6 +17,8 @@ struct Tables {
 };
 
 absl::Status AddEventsTable(Tables* tables);
+absl::Status AddStreamsTable(Tables* tables);
+absl::Status AddStateTable(Tables* tables);
 
 }  // namespace daybook::sql
 

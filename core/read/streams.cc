@@ -10,6 +10,7 @@
 
 #include "base/status.h"
 #include "read/bound.h"
+#include "read/candidates.h"
 #include "read/view.h"
 
 namespace daybook {
@@ -31,8 +32,14 @@ class StreamLister {
   // With so many events to each head it is cheaper to read heads in vain than to look at every
   // link.
   static constexpr std::uint64_t kEventsAHead = 32;
+  static constexpr std::size_t kHeadsAQuestion = 4096;
 
   absl::Status AddSegment(std::uint32_t number);
+  // Asks whether to go on, once in so many heads.
+  absl::Status CheckGoingOn(std::size_t head) const {
+    const bool asked = head % kHeadsAQuestion == 0 && options_.keep_going;
+    return asked && !options_.keep_going() ? CancelledRead() : absl::OkStatus();
+  }
   // The last events of streams among the first `end` of a segment, newest first.
   static void HeadsBelow(const SegmentIndex& index, std::uint64_t end,
                          std::vector<std::uint32_t>* locals);
@@ -102,7 +109,9 @@ absl::Status StreamLister::AddSegment(std::uint32_t number) {
   std::vector<std::uint32_t> locals;
   HeadsBelow(*index, end, &locals);
   const std::vector<bool> followed = std::exchange(followed_[number], {});
+  std::size_t looked_at = 0;
   for (const std::uint32_t local : locals) {
+    DAYBOOK_RETURN_IF_ERROR(CheckGoingOn(looked_at++));
     if (category && index->categories().At(local) != category->number) continue;
     if (local < followed.size() && followed[local]) continue;
     EventView event;
@@ -134,6 +143,7 @@ absl::StatusOr<std::vector<StreamInfo>> StreamLister::List() {
   streams.reserve(heads_.size());
   LinkWalker walker(view_.segments());
   for (const EventView& head : heads_) {
+    DAYBOOK_RETURN_IF_ERROR(CheckGoingOn(streams.size()));
     DAYBOOK_ASSIGN_OR_RETURN(const std::uint64_t first,
                              walker.PositionOf(head.position.value(), 1));
     streams.push_back(

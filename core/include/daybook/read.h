@@ -113,6 +113,8 @@ struct StreamsOptions {
   std::optional<std::string> category;
   std::optional<std::string> prefix;
   AsOf as_of;  // by position or recorded_at
+  // As ReadOptions::keep_going: false ends the listing with kCancelled.
+  std::function<bool()> keep_going;
 };
 
 }  // namespace daybook
