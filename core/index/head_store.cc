@@ -89,8 +89,9 @@ struct HeadStore::Parts {
   absl::StatusOr<bool> Adopt();
   absl::Status PutMeta(WriteTransaction* transaction, std::uint64_t applied) const;
 
-  // Runs `work` in a transaction and commits it; again with a larger map where the map is full.
-  absl::Status Write(const std::function<absl::Status(WriteTransaction*)>& work);
+  absl::Status Write(const std::function<absl::Status(WriteTransaction*)>& work) {
+    return WriteGrowing(environment.get(), directory, work);
+  }
   absl::Status MergeHead(WriteTransaction* transaction, const Update& update) const;
   absl::Status PutSegment(WriteTransaction* transaction, const SidecarKey& segment) const;
 };
@@ -133,19 +134,6 @@ absl::Status HeadStore::Parts::PutMeta(WriteTransaction* transaction, std::uint6
                     .hash = 0};
   stored.hash = HashOfStored(stored, kMetaKey);
   return transaction->Put(meta, kMetaKey, BytesOfStored(stored));
-}
-
-absl::Status HeadStore::Parts::Write(const std::function<absl::Status(WriteTransaction*)>& work) {
-  for (;;) {
-    absl::Status status;
-    {
-      DAYBOOK_ASSIGN_OR_RETURN(WriteTransaction transaction, environment->BeginWrite());
-      status = work(&transaction);
-      if (status.ok()) status = transaction.Commit();
-    }
-    if (!IsMapFull(status)) return ToldApart(status, directory);
-    DAYBOOK_RETURN_IF_ERROR(environment->GrowMap());
-  }
 }
 
 absl::Status HeadStore::Parts::MergeHead(WriteTransaction* transaction,

@@ -102,6 +102,20 @@ absl::StatusOr<std::unique_ptr<Environment>> OpenShared(const std::filesystem::p
   return ToldApart(environment.status(), directory);
 }
 
+absl::Status WriteGrowing(Environment* environment, const std::filesystem::path& directory,
+                          const std::function<absl::Status(WriteTransaction*)>& work) {
+  for (;;) {
+    absl::Status status;
+    {
+      DAYBOOK_ASSIGN_OR_RETURN(WriteTransaction transaction, environment->BeginWrite());
+      status = work(&transaction);
+      if (status.ok()) status = transaction.Commit();
+    }
+    if (!IsMapFull(status)) return ToldApart(status, directory);
+    DAYBOOK_RETURN_IF_ERROR(environment->GrowMap());
+  }
+}
+
 // What a crash in the middle of it leaves is an environment without its data, which begins anew, or
 // one that the next opening takes or discards like any other.
 absl::Status DiscardDerived(const std::filesystem::path& directory) {

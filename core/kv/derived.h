@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <memory>
 
 #include "absl/status/status.h"
@@ -31,6 +32,11 @@ enum class IfMissing : std::uint8_t { kFail, kCreate };
 absl::StatusOr<std::unique_ptr<Environment>> OpenShared(const std::filesystem::path& directory,
                                                         const EnvironmentOptions& options,
                                                         IfMissing if_missing);
+
+// Runs `work` in a transaction and commits it; once more, from its begin, with a larger map where
+// the map is full. All or nothing.
+absl::Status WriteGrowing(Environment* environment, const std::filesystem::path& directory,
+                          const std::function<absl::Status(WriteTransaction*)>& work);
 
 // What LMDB says of a full disk, as such: where it says EIO and there is no room in `directory`,
 // kResourceExhausted.

@@ -413,7 +413,14 @@ absl::StatusOr<bool> TableCursor::Seek(std::string_view key) {
   return Get(key.empty() ? MDB_FIRST : MDB_SET_RANGE, key);
 }
 
+absl::StatusOr<bool> TableCursor::SeekBack(std::string_view key) {
+  DAYBOOK_ASSIGN_OR_RETURN(const bool found, Get(MDB_SET_RANGE, key));
+  if (!found) return Get(MDB_LAST, {});
+  return key_ == key ? true : Get(MDB_PREV, {});
+}
+
 absl::StatusOr<bool> TableCursor::Next() { return Get(MDB_NEXT, {}); }
+absl::StatusOr<bool> TableCursor::Previous() { return Get(MDB_PREV, {}); }
 
 absl::StatusOr<bool> TableCursor::Get(int operation, std::string_view key) {
   MDB_val name = ToVal(key), value{};

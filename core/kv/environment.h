@@ -73,8 +73,12 @@ class TableCursor {
   // Goes to the first entry with a key ≥ `key` (an empty key: to the first of all); false where
   // there is none.
   absl::StatusOr<bool> Seek(std::string_view key);
+  // Goes to the last entry with a key ≤ `key`, which is not empty; false where there is none.
+  absl::StatusOr<bool> SeekBack(std::string_view key);
   // Goes to the next entry; false at the end. Before any Seek: to the first.
   absl::StatusOr<bool> Next();
+  // Goes to the entry before; false at the begin.
+  absl::StatusOr<bool> Previous();
 
   // The entry where the last call that said true went. Valid until the transaction ends, or in a
   // write transaction until its next Put or Delete.

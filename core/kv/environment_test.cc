@@ -170,6 +170,32 @@ TEST_CASE("a cursor walks the keys in bytewise order from the first that is not 
   CHECK(moved.value() == "1");
 }
 
+TEST_CASE("a cursor goes to the last key that is not greater, and back from there") {
+  TempFolder folder;
+  const auto environment = Open(folder.path());
+  const TableHandle table = OpenTable(*environment, "t"), empty = OpenTable(*environment, "empty");
+  PutAll(*environment, table, {{"b", "1"}, {"bb", "2"}, {"d", "3"}});
+  const ReadTransaction reader = Read(*environment);
+  auto cursor = reader.OpenCursor(table);
+  REQUIRE_OK(cursor);
+  const std::vector<std::pair<std::string, std::string>> cases = {
+      {"a", ""},   {"b", "b"}, {"ba", "b"}, {"bb", "bb"},
+      {"c", "bb"}, {"d", "d"}, {"e", "d"},  {std::string(600, 'z'), "d"}};
+  for (const auto& [key, wanted] : cases) {
+    const auto found = cursor->SeekBack(key);
+    REQUIRE_OK(found);
+    CHECK(*found == !wanted.empty());
+    if (*found) CHECK(cursor->key() == wanted);
+  }
+  REQUIRE(*cursor->Previous());
+  CHECK(cursor->key() == "bb");
+  REQUIRE(*cursor->Previous());
+  CHECK_FALSE(*cursor->Previous());
+  auto none = reader.OpenCursor(empty);
+  REQUIRE_OK(none);
+  CHECK_FALSE(*none->SeekBack("a"));
+}
+
 TEST_CASE("an empty table has no first entry") {
   TempFolder folder;
   const auto environment = Open(folder.path());
