@@ -91,11 +91,14 @@ class Finder {
 
 }  // namespace
 
+JsonFieldPath::Step JsonFieldPath::Step::To(std::string_view key) {
+  return {std::string(key), IndexOf(key)};
+}
+
 void JsonFieldPath::AddStep(std::string_view text) {
-  Step step;
-  AppendJsonEscaped(text, step.key);
-  step.index = IndexOf(text);
-  steps_.push_back(std::move(step));
+  std::string key;
+  AppendJsonEscaped(text, key);
+  steps_.push_back(Step::To(key));
 }
 
 absl::StatusOr<JsonFieldPath> JsonFieldPath::Parse(std::string_view field) {

@@ -24,6 +24,9 @@ class JsonFieldPath {
   struct Step {
     std::string key;                   // as CanonicalJsonKey has it
     std::optional<std::size_t> index;  // in an array; none where the step cannot be one
+
+    // The step to a key that is given as CanonicalJsonKey has it.
+    static Step To(std::string_view key);
   };
 
   JsonFieldPath() = default;  // the whole value
