@@ -17,6 +17,9 @@ constexpr int kValueBytesMax = 64 << 20;
 // What a sort or a GROUP BY holds in memory, and what it goes to a temporary file beyond: in
 // pieces of this size it can also be interrupted.
 constexpr char kMemory[] = "PRAGMA cache_size = -16384";
+// SQLite's own tables, which are declared when they are first named: by a CREATE TABLE, which the
+// authorizer could not tell from one of a query's.
+constexpr char kOwnTables[] = "SELECT 1 FROM json_each('[]'), json_tree('[]')";
 
 std::string_view TextOf(const void* data, int size) {
   return {static_cast<const char*>(data), static_cast<std::size_t>(size)};
@@ -80,6 +83,7 @@ absl::Status Database::Configure() {
   // A name in double quotes that is no column is an error and not a text.
   sqlite3_db_config(db_, SQLITE_DBCONFIG_DQS_DML, 0, nullptr);
   sqlite3_db_config(db_, SQLITE_DBCONFIG_DQS_DDL, 0, nullptr);
+  sqlite3_exec(db_, kOwnTables, nullptr, nullptr, nullptr);  // a SQLite without JSON has none
   sqlite3_limit(db_, SQLITE_LIMIT_LENGTH, kValueBytesMax);
   sqlite3_limit(db_, SQLITE_LIMIT_ATTACHED, 0);
   sqlite3_limit(db_, SQLITE_LIMIT_WORKER_THREADS, 0);
