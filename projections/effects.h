@@ -1,0 +1,73 @@
+// Effects that wait to be sent: kept in the transaction of the rows, sent after it, removed when
+// they were.
+//
+// Table `effects`: position (8 bytes, big-endian), index (4 bytes, big-endian) → payload.
+
+#ifndef DAYBOOK_PROJECTIONS_EFFECTS_H_
+#define DAYBOOK_PROJECTIONS_EFFECTS_H_
+
+#include <chrono>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "daybook/projection.h"
+#include "daybook/store.h"
+#include "daybook/values.h"
+#include "projections/generation.h"
+
+namespace daybook {
+
+// Not thread-safe.
+class Effects {
+ public:
+  // Effects of events at or below `floor` are dropped.
+  Effects(const Reader& reader, const Projection& projection, Position floor)
+      : incarnation_(reader.incarnation()), projection_(projection), floor_(floor) {}
+
+  // Keeps an effect of the event at `position` with the others of this batch.
+  absl::Status Emit(Position position, std::string_view payload);
+  // What follows can be undone, up to here.
+  void Mark() { marked_ = batch_.size(); }
+  void Undo() { batch_.resize(marked_); }
+  [[nodiscard]] std::uint64_t batch_bytes() const;
+
+  // Writes those of the batch. May be done again in another transaction.
+  absl::Status Flush(const Generation& generation, WriteTransaction* transaction) const;
+  // The transaction was committed.
+  void Committed();
+  void Discard() { batch_.clear(), marked_ = 0; }
+
+  // Sends what waits in the generation, in order, until one fails; removes what was sent. Who dies
+  // between the two sends it again, with the same key. OK also where one failed: last_error() says
+  // so.
+  absl::Status Deliver(Generation* generation);
+  // Counts what waits. Once, after opening.
+  absl::Status Load(const Generation& generation);
+  [[nodiscard]] std::uint64_t waiting() const { return waiting_; }
+  // When to try again; only where something waits.
+  [[nodiscard]] std::chrono::steady_clock::time_point retry_at() const { return retry_at_; }
+  [[nodiscard]] const absl::Status& last_error() const { return last_error_; }
+  [[nodiscard]] Position floor() const { return floor_; }
+
+ private:
+  absl::Status Send(const Effect& effect);
+  absl::StatusOr<std::vector<Effect>> Next(const Generation& generation) const;
+
+  const std::string incarnation_;
+  const Projection& projection_;
+  const Position floor_;
+  std::vector<Effect> batch_;
+  std::size_t marked_ = 0;
+  std::uint64_t waiting_ = 0;
+  std::uint32_t failures_ = 0;  // of the first that waits
+  std::chrono::steady_clock::time_point retry_at_{};
+  absl::Status last_error_;
+};
+
+}  // namespace daybook
+
+#endif  // DAYBOOK_PROJECTIONS_EFFECTS_H_

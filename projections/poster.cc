@@ -1,0 +1,256 @@
+#include "projections/poster.h"
+
+#include <algorithm>
+#include <exception>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "base/status.h"
+#include "projections/poison.h"
+
+namespace daybook {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+// How far a read that has a filter goes at once: where it ends early it is not known how far it
+// was.
+constexpr std::uint64_t kFilteredScan = std::uint64_t{1} << 20;
+// After how many events the limits are looked at again.
+constexpr std::uint64_t kLooksEvery = 64;
+constexpr std::chrono::microseconds kSlowCall{200};
+
+bool BeginsWithDollar(const std::optional<std::string>& name) {
+  return name && name->starts_with('$');
+}
+
+std::int64_t Nanoseconds(Clock::time_point time) { return time.time_since_epoch().count(); }
+
+}  // namespace
+
+// What the handler sees: the rows, and its event.
+class Poster::Context final : public HandlerContext {
+ public:
+  explicit Context(Poster* poster) : poster_(poster) {}
+  void Set(std::string_view key, Position position) {
+    key_ = key;
+    position_ = position;
+  }
+
+  absl::StatusOr<std::optional<std::string_view>> GetBytes(std::string_view table,
+                                                           std::string_view key) const override {
+    DAYBOOK_ASSIGN_OR_RETURN(const std::size_t index, IndexOf(table));
+    return poster_->rows_.Get(index, key);
+  }
+  absl::StatusOr<std::uint64_t> CountRows(std::string_view table) const override {
+    DAYBOOK_ASSIGN_OR_RETURN(const std::size_t index, IndexOf(table));
+    return poster_->rows_.Count(index);
+  }
+  absl::Status ScanBytes(std::string_view table, const KeyRange& range,
+                         const Visit& visit) const override {
+    DAYBOOK_ASSIGN_OR_RETURN(const std::size_t index, IndexOf(table));
+    return poster_->rows_.Scan(index, range, visit);
+  }
+  absl::Status PutBytes(std::string_view table, std::string_view key,
+                        std::string_view row) override {
+    DAYBOOK_ASSIGN_OR_RETURN(const std::size_t index, IndexOf(table));
+    return poster_->rows_.Put(index, key, row);
+  }
+  absl::Status DeleteBytes(std::string_view table, std::string_view key) override {
+    DAYBOOK_ASSIGN_OR_RETURN(const std::size_t index, IndexOf(table));
+    return poster_->rows_.Delete(index, key);
+  }
+  std::string_view key() const override { return key_; }
+  absl::Status Emit(std::string_view payload) override {
+    return poster_->effects_ == nullptr ? absl::OkStatus()
+                                        : poster_->effects_->Emit(position_, payload);
+  }
+
+ private:
+  // A handler mostly asks for the table of its last call.
+  absl::StatusOr<std::size_t> IndexOf(std::string_view table) const {
+    const Generation& generation = *poster_->generation_;
+    if (last_ >= generation.tables() || generation.table_name(last_) != table) {
+      DAYBOOK_ASSIGN_OR_RETURN(last_, generation.IndexOf(table));
+    }
+    return last_;
+  }
+
+  Poster* const poster_;
+  std::string_view key_;
+  Position position_;
+  mutable std::size_t last_ = 0;
+};
+
+Poster::Poster(const Reader& reader, const Projection& projection,
+               std::shared_ptr<Generation> generation, const PosterLimits& limits, Effects* effects)
+    : reader_(reader),
+      projection_(projection),
+      generation_(std::move(generation)),
+      limits_(limits),
+      effects_(effects),
+      system_streams_(projection.filter.system_streams ||
+                      BeginsWithDollar(projection.filter.stream) ||
+                      BeginsWithDollar(projection.filter.category)),
+      rows_(generation_),
+      context_(std::make_unique<Context>(this)) {}
+
+Poster::~Poster() = default;
+
+absl::Status Poster::Open() {
+  DAYBOOK_ASSIGN_OR_RETURN(checkpoint_, generation_->ReadCheckpoint());
+  scanned_ = checkpoint_.position;
+  return absl::OkStatus();
+}
+
+bool Poster::is_filtered() const {
+  const EventFilter& filter = projection_.filter;
+  return filter.stream || filter.category || !filter.types.empty() || !filter.tags.empty();
+}
+
+bool Poster::Wants(const EventView& event) const {
+  return system_streams_ || !event.stream.starts_with('$');
+}
+
+bool Poster::full() const {
+  const std::uint64_t bytes =
+      rows_.changed_bytes() + (effects_ != nullptr ? effects_->batch_bytes() : 0);
+  return matched_ >= limits_.events_max || bytes >= limits_.bytes_max ||
+         (pending() && Clock::now() - began_ >= limits_.time_max);
+}
+
+absl::Status Poster::Extend(Position to, const std::function<bool()>& keep_going) {
+  if (!pending()) began_ = Clock::now();
+  DAYBOOK_RETURN_IF_ERROR(rows_.Begin());
+  while (scanned_ < to && !full()) {
+    const std::uint64_t step = is_filtered() ? kFilteredScan : UINT64_MAX;
+    const std::uint64_t left = to.value() - scanned_.value();
+    DAYBOOK_RETURN_IF_ERROR(
+        ExtendTo(Position(scanned_.value() + std::min(step, left)), keep_going));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Poster::ExtendTo(Position to, const std::function<bool()>& keep_going) {
+  const EventFilter& filter = projection_.filter;
+  ReadOptions options;
+  options.stream = filter.stream;
+  options.category = filter.category;
+  options.types = filter.types;
+  options.tags = filter.tags;
+  options.from_position = Position(scanned_.value() + 1);
+  options.to_position = to;
+  options.views = Views::kUntilNext;
+  options.keep_going = keep_going;
+  DAYBOOK_ASSIGN_OR_RETURN(Cursor cursor, reader_.Read(options));
+  for (std::uint64_t looked = 1;; ++looked) {
+    DAYBOOK_ASSIGN_OR_RETURN(const EventView* const event, cursor.Next());
+    if (event == nullptr) break;
+    if (Wants(*event)) {
+      DAYBOOK_RETURN_IF_ERROR(Post(*event));
+      ++matched_;
+    }
+    scanned_ = event->position;
+    // With a handler that takes its time, after each call.
+    if (looked % kLooksEvery != 0 && !slow_) continue;
+    if (keep_going && !keep_going()) return absl::CancelledError("the run was called off");
+    if (full()) return absl::OkStatus();
+  }
+  // Nothing between the last event that matched and here did.
+  scanned_ = to;
+  return absl::OkStatus();
+}
+
+absl::Status Poster::Call(const EventView& event) {
+  try {
+    key_.clear();
+    if (projection_.key) projection_.key(event, &key_);
+    context_->Set(projection_.key ? std::string_view(key_) : event.stream, event.position);
+    return projection_.handler(event, *context_);
+  } catch (const std::exception& error) {
+    return absl::FailedPreconditionError(error.what());
+  } catch (...) {
+    return absl::FailedPreconditionError("an exception that is no std::exception");
+  }
+}
+
+absl::Status Poster::Post(const EventView& event) {
+  rows_.Mark();
+  if (effects_ != nullptr) effects_->Mark();
+  const Clock::time_point before = Clock::now();
+  called_for_.store(event.position.value(), std::memory_order_relaxed);
+  called_at_.store(Nanoseconds(before), std::memory_order_release);
+  const absl::Status status = Call(event);
+  called_at_.store(0, std::memory_order_release);
+  const auto took = Clock::now() - before;
+  slow_ = took > kSlowCall;
+  if (projection_.handler_deadline.count() > 0 && took > projection_.handler_deadline) {
+    const std::string late = absl::StrCat(
+        "the handler took ", std::chrono::duration_cast<std::chrono::milliseconds>(took).count(),
+        " ms, and its deadline is ", projection_.handler_deadline.count());
+    return Poison(event, absl::StatusCode::kDeadlineExceeded, absl::DeadlineExceededError(late));
+  }
+  if (status.ok()) [[likely]]
+    return status;
+  rows_.Undo();
+  if (effects_ != nullptr) effects_->Undo();
+  scanned_ = Position(event.position.value() - 1);
+  return Poison(event, absl::StatusCode::kFailedPrecondition, status);
+}
+
+absl::Status Poster::Poison(const EventView& event, absl::StatusCode code,
+                            const absl::Status& error) const {
+  const PoisonEvent poison{
+      .position = event.position,
+      .stream = std::string(event.stream),
+      .version = event.version,
+      .type = std::string(event.type),
+      .id = event.id,
+      .key = std::string(context_->key()),
+      .code = error.code(),
+      .message = std::string(error.message()),
+      .attempts = 1,
+  };
+  return PoisonStatus(code, projection_.name, poison);
+}
+
+absl::Status Poster::Commit() {
+  if (!pending()) return absl::OkStatus();
+  rows_.End();
+  Checkpoint next = checkpoint_;
+  DAYBOOK_RETURN_IF_ERROR(MoveTo(reader_, scanned_, &next));
+  next.matched += matched_;
+  Checkpoint written;
+  const absl::Status committed =
+      generation_->Write([&](WriteTransaction& transaction) -> absl::Status {
+        written = next;
+        DAYBOOK_RETURN_IF_ERROR(rows_.Flush(&transaction, &written));
+        if (effects_ != nullptr) {
+          DAYBOOK_RETURN_IF_ERROR(effects_->Flush(*generation_, &transaction));
+        }
+        return generation_->WriteCheckpoint(written, &transaction);
+      });
+  DAYBOOK_RETURN_IF_ERROR(committed);
+  rows_.Committed(limits_.cache_bytes_max);
+  if (effects_ != nullptr) effects_->Committed();
+  checkpoint_ = std::move(written);
+  matched_ = 0;
+  return absl::OkStatus();
+}
+
+void Poster::Discard() {
+  rows_.Discard();
+  if (effects_ != nullptr) effects_->Discard();
+  scanned_ = checkpoint_.position;
+  matched_ = 0;
+}
+
+std::optional<Position> Poster::stuck_at() const {
+  const std::int64_t since = called_at_.load(std::memory_order_acquire);
+  if (since == 0 || projection_.handler_deadline.count() == 0) return std::nullopt;
+  const std::chrono::nanoseconds running(Nanoseconds(Clock::now()) - since);
+  if (running <= projection_.handler_deadline) return std::nullopt;
+  return Position(called_for_.load(std::memory_order_relaxed));
+}
+
+}  // namespace daybook

@@ -1,0 +1,193 @@
+// The thread "daybook-proj" of a runner.
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "base/status.h"
+#include "projections/runner.h"
+
+namespace daybook {
+namespace {
+
+// The longest sleep where nothing is to be done: a wake can be missed only where the writer has
+// died and another has come.
+constexpr std::chrono::seconds kIdleWait{10};
+// How often Stop wakes the thread again, which may have been about to sleep.
+constexpr std::chrono::milliseconds kWakeAgain{5};
+
+bool Passes(const absl::Status& error) {
+  return absl::IsResourceExhausted(error) || absl::IsUnavailable(error);
+}
+
+}  // namespace
+
+absl::Status ProjectionRunner::Impl::Start() {
+  {
+    MutexLock running(run_mutex_);
+    DAYBOOK_RETURN_IF_ERROR(CheckMayRun());
+  }
+  {
+    MutexLock state(state_mutex_);
+    started_ = true;
+    ended_ = false;
+    outcome_ = absl::OkStatus();
+  }
+  stopping_ = abandoned_ = false;
+  thread_ = std::make_unique<Thread>("daybook-proj", [this] { Live(); });
+  return absl::OkStatus();
+}
+
+absl::Status ProjectionRunner::Impl::Stop(std::chrono::milliseconds timeout) {
+  const Clock::time_point deadline = Clock::now() + timeout;
+  stopping_.store(true, std::memory_order_release);
+  {
+    MutexLock state(state_mutex_);
+    if (!started_) return absl::OkStatus();
+    state_changed_.NotifyAll();
+    while (!ended_ && Clock::now() < deadline) {
+      state.Unlock();
+      reader_.WakeWaiters();
+      state.Lock();
+      if (!ended_)
+        state_changed_.WaitUntil(state_mutex_, std::min(deadline, Clock::now() + kWakeAgain));
+    }
+    if (!ended_) {
+      abandoned_.store(true, std::memory_order_release);
+      return absl::DeadlineExceededError(absl::StrCat(
+          "projection '", projection_.name, "': the handler has not returned (position ",
+          shown_ != nullptr && shown_->stuck_at() ? shown_->stuck_at()->value()
+                                                  : status_.scanned.value() + 1,
+          " or later); it is not killed, and nothing of its batch is kept when it returns"));
+    }
+  }
+  thread_ = nullptr;  // joins
+  MutexLock state(state_mutex_);
+  started_ = false;
+  return outcome_;
+}
+
+absl::Status ProjectionRunner::Impl::WaitEnded(std::chrono::milliseconds timeout) const {
+  const Clock::time_point deadline = Clock::now() + timeout;
+  MutexLock state(state_mutex_);
+  while (!ended_) {
+    if (!state_changed_.WaitUntil(state_mutex_, deadline) && !ended_) {
+      return absl::DeadlineExceededError("the projection still runs");
+    }
+  }
+  return outcome_;
+}
+
+ProjectionRunner::Impl::~Impl() {
+  host_->SetRunner(projection_.name, nullptr);
+  while (absl::IsDeadlineExceeded(Stop(std::chrono::hours(1))) && thread_ != nullptr) {
+  }
+  MutexLock running(run_mutex_);
+  poster_ = nullptr;
+  MutexLock state(state_mutex_);
+  shown_ = nullptr;
+}
+
+void ProjectionRunner::Impl::Live() {
+  SetState(ProjectionState::kRunning, absl::OkStatus());
+  absl::Status status;
+  while (status.ok()) {
+    Wait wait{};
+    {
+      MutexLock running(run_mutex_);
+      if (stopping()) {
+        status = Settle(absl::OkStatus());
+        break;
+      }
+      status = Turn(&wait);
+    }
+    if (Passes(status)) {
+      // What is pending stays so: nothing is lost, and nothing skipped.
+      SetState(ProjectionState::kWaiting, status);
+      Sleep(options_.retry_interval);
+      if (stopping()) break;
+      status = absl::OkStatus();
+      SetState(ProjectionState::kRunning, status);
+    } else if (status.ok()) {
+      status = WaitForWork(wait);
+    }
+  }
+  End(absl::IsCancelled(status) ? absl::OkStatus() : status);
+}
+
+absl::Status ProjectionRunner::Impl::Turn(Wait* wait) {
+  DAYBOOK_RETURN_IF_ERROR(superseded_);
+  const Position durable = reader_.durable();
+  if (poster_->scanned() < durable) {
+    const absl::Status extended = poster_->Extend(durable, [this] { return !stopping(); });
+    if (!extended.ok()) return Settle(extended);
+  }
+  const Clock::time_point now = Clock::now();
+  if (poster_->pending() && (poster_->full() || now >= commit_due_)) {
+    DAYBOOK_RETURN_IF_ERROR(Settle(absl::OkStatus()));
+  } else if (effects_->waiting() > 0 && now >= effects_->retry_at()) {
+    DAYBOOK_RETURN_IF_ERROR(effects_->Deliver(&poster_->generation()));
+    UpdateStatus();
+  }
+  wait->position = Position(poster_->scanned().value() + 1);
+  wait->until = poster_->pending() ? commit_due_ : now + kIdleWait;
+  if (effects_->waiting() > 0) wait->until = std::min(wait->until, effects_->retry_at());
+  return absl::OkStatus();
+}
+
+absl::Status ProjectionRunner::Impl::WaitForWork(const Wait& wait) {
+  const auto left = std::chrono::ceil<std::chrono::milliseconds>(wait.until - Clock::now());
+  if (left.count() <= 0) return absl::OkStatus();
+  const absl::Status waited =
+      reader_.AwaitDurable(wait.position, left, [this] { return !stopping(); }).status();
+  const bool expected = absl::IsDeadlineExceeded(waited) || absl::IsCancelled(waited);
+  return expected ? absl::OkStatus() : waited;
+}
+
+void ProjectionRunner::Impl::Sleep(std::chrono::milliseconds time) {
+  const Clock::time_point until = Clock::now() + time;
+  MutexLock state(state_mutex_);
+  while (!stopping() && state_changed_.WaitUntil(state_mutex_, until)) {
+  }
+}
+
+void ProjectionRunner::Impl::End(const absl::Status& outcome) {
+  const ProjectionState state = outcome.ok()        ? ProjectionState::kIdle
+                                : PoisonOf(outcome) ? ProjectionState::kPoison
+                                                    : ProjectionState::kFailed;
+  SetState(state, outcome);
+  MutexLock lock(state_mutex_);
+  outcome_ = outcome;
+  ended_ = true;
+  state_changed_.NotifyAll();
+}
+
+ProjectionStatus ProjectionRunner::Impl::status() const {
+  ProjectionStatus status;
+  std::shared_ptr<const Poster> poster;
+  {
+    MutexLock lock(state_mutex_);
+    status = status_;
+    poster = shown_;
+  }
+  if (const auto stuck = poster != nullptr ? poster->stuck_at() : std::nullopt) {
+    status.state = ProjectionState::kStuck;
+    PoisonEvent at;
+    at.position = *stuck;
+    at.message = "the handler is past its deadline";
+    status.poison = std::move(at);
+  }
+  status.head = std::max(reader_.durable(), status.scanned);
+  status.events_behind = status.head.value() - status.scanned.value();
+  status.heartbeat = Timestamp(
+      std::chrono::time_point_cast<std::chrono::nanoseconds>(std::chrono::system_clock::now()));
+  if (status.events_behind == 0) return status;
+  const auto next = reader_.EventAt(Position(status.scanned.value() + 1));
+  if (!next.ok()) return status;
+  const std::int64_t age =
+      status.heartbeat.unix_nanoseconds() - (*next)->recorded_at.unix_nanoseconds();
+  status.seconds_behind = static_cast<double>(std::max<std::int64_t>(age, 0)) / 1e9;
+  return status;
+}
+
+}  // namespace daybook
