@@ -75,7 +75,8 @@ bool JsonObject::MergeField(const JsonOutline& patch, const JsonOutline::Entry& 
   bool changed = false;
   if (field.is_object) {
     changed = MergeObject(patch, field, value, watch);
-  } else if (field.value.front() == '[') {
+  } else if (field.value.front() == '[' &&
+             std::any_of(field.value.begin(), field.value.end(), IsJsonSpace)) {
     std::string compact;
     AppendJsonCompact(field.value, compact);
     changed = SetText(compact, value, watch);

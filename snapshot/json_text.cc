@@ -1,7 +1,9 @@
 #include "daybook/json_text.h"
 
 #include <algorithm>
+#include <bit>
 #include <cstdint>
+#include <cstring>
 
 #include "absl/container/flat_hash_set.h"
 #include "absl/strings/str_cat.h"
@@ -11,10 +13,31 @@
 namespace daybook {
 namespace {
 
-bool IsSpace(char c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r'; }
 bool IsDigit(char c) { return c >= '0' && c <= '9'; }
 bool IsHex(char c) { return IsDigit(c) || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F'); }
 bool IsControl(char c) { return static_cast<unsigned char>(c) < 0x20; }
+
+// How many bytes at the front of a text stand for themselves within a string: neither a quote, nor
+// a backslash, nor a control character. Eight at a time: each of the three tests marks the first
+// such byte of a word exactly, and may mark bytes behind it falsely ("Bit Twiddling Hacks",
+// "Determine if a word has a byte less than n").
+std::size_t PlainBytes(std::string_view text) {
+  static_assert(std::endian::native == std::endian::little);
+  constexpr std::uint64_t kEach = 0x0101010101010101;
+  std::size_t at = 0;
+  for (; at + sizeof(std::uint64_t) <= text.size(); at += sizeof(std::uint64_t)) {
+    std::uint64_t word = 0;
+    std::memcpy(&word, text.data() + at, sizeof word);
+    const std::uint64_t quote = word ^ (kEach * '"');
+    const std::uint64_t backslash = word ^ (kEach * '\\');
+    const std::uint64_t marks = (((quote - kEach) & ~quote) | ((backslash - kEach) & ~backslash) |
+                                 ((word - kEach * 0x20) & ~word)) &
+                                (kEach * 0x80);
+    if (marks != 0) return at + static_cast<std::size_t>(std::countr_zero(marks)) / 8;
+  }
+  while (at < text.size() && text[at] != '"' && text[at] != '\\' && !IsControl(text[at])) ++at;
+  return at;
+}
 
 }  // namespace
 
@@ -27,16 +50,6 @@ absl::Status JsonScanner::ToStatus(std::string_view what) const {
   const bool nul = at_ < text_.size() && text_[at_] == '\0';
   return absl::InvalidArgumentError(absl::StrCat(ToAbsl(what), " is not JSON at byte ", at_ + 1,
                                                  ": ", nul ? "a NUL byte" : ToAbsl(problem_)));
-}
-
-void JsonScanner::SkipSpace() {
-  while (at_ < text_.size() && IsSpace(text_[at_])) ++at_;
-}
-
-bool JsonScanner::Consume(char c) {
-  if (at_ >= text_.size() || text_[at_] != c) return false;
-  ++at_;
-  return true;
 }
 
 bool JsonScanner::SkipEscape() {
@@ -65,26 +78,24 @@ bool JsonScanner::SkipEscape() {
 
 bool JsonScanner::SkipString() {
   if (!Consume('"')) return Fail("a string is missing");
-  while (at_ < text_.size()) {
+  for (;;) {
+    at_ += PlainBytes(text_.substr(at_));
+    if (at_ == text_.size()) return Fail("a string is not closed");
     const char c = text_[at_];
     if (c == '"') {
       ++at_;
       return true;
     }
-    if (c == '\\') {
-      if (!SkipEscape()) return false;
-    } else if (IsControl(c)) {
-      return Fail("a control character in a string");
-    } else {
-      ++at_;
-    }
+    if (c != '\\') return Fail("a control character in a string");
+    if (!SkipEscape()) return false;
   }
-  return Fail("a string is not closed");
 }
 
 bool JsonScanner::SkipDigits() {
-  if (!IsDigit(Peek())) return Fail("a digit is missing");
-  while (IsDigit(Peek())) ++at_;
+  std::size_t at = at_;
+  while (at < text_.size() && IsDigit(text_[at])) ++at;
+  if (at == at_) return Fail("a digit is missing");
+  at_ = at;
   return true;
 }
 
@@ -147,6 +158,8 @@ bool JsonScanner::CloseOrGoOn(bool* closed) {
 }
 
 bool JsonScanner::SkipValue(std::size_t around) {
+  SkipSpace();
+  if (Peek() != '{' && Peek() != '[') return SkipScalar();
   around_ = around;
   open_.clear();
   for (;;) {
@@ -185,8 +198,8 @@ bool IsEmptyJsonObject(std::string_view text) {
 }
 
 std::string_view TrimJson(std::string_view text) {
-  while (!text.empty() && IsSpace(text.front())) text.remove_prefix(1);
-  while (!text.empty() && IsSpace(text.back())) text.remove_suffix(1);
+  while (!text.empty() && IsJsonSpace(text.front())) text.remove_prefix(1);
+  while (!text.empty() && IsJsonSpace(text.back())) text.remove_suffix(1);
   return text;
 }
 
@@ -368,20 +381,23 @@ std::string CanonicalJsonKey(std::string_view key) {
 }
 
 void AppendJsonCompact(std::string_view value, std::string& out) {
+  std::size_t kept = 0;  // from here on it has to be copied
   for (std::size_t at = 0; at < value.size();) {
-    std::size_t end = at;
     if (value[at] == '"') {
-      for (++end; end < value.size() && value[end] != '"'; ++end) {
-        if (value[end] == '\\') ++end;
+      ++at;
+      while (at < value.size() && value[at] != '"') {
+        at += value[at] == '\\' ? 2 : std::max<std::size_t>(PlainBytes(value.substr(at)), 1);
       }
-      end = std::min(end + 1, value.size());
+      ++at;
+    } else if (IsJsonSpace(value[at])) {
+      out.append(value, kept, at - kept);
+      while (at < value.size() && IsJsonSpace(value[at])) ++at;
+      kept = at;
     } else {
-      while (end < value.size() && !IsSpace(value[end]) && value[end] != '"') ++end;
+      ++at;
     }
-    out.append(value, at, end - at);
-    at = end;
-    while (at < value.size() && IsSpace(value[at])) ++at;
   }
+  out.append(value, kept);
 }
 
 }  // namespace daybook

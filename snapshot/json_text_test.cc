@@ -117,6 +117,28 @@ TEST_CASE("strings go into JSON and come out of it", "[json]") {
   }
 }
 
+TEST_CASE("a string ends at its quote and breaks at a control character, wherever they stand",
+          "[json]") {
+  // Bytes around the special ones are those that differ from them by one, or in the high bit.
+  for (const char around : {'a', ' ', '!', '#', '[', ']', '\x7f', '\x80', '\xa2', '\xdc', '\xff'}) {
+    for (std::size_t at = 1; at < 20; ++at) {
+      for (int value = 0; value < 256; ++value) {
+        const char byte = static_cast<char>(value);
+        if (byte == '\\') continue;
+        std::string text = "\"" + std::string(20, around) + "\"";
+        text[at] = byte;
+        JsonScanner scanner(text);
+        const bool is_string = scanner.SkipString();
+        if (is_string != (value >= 0x20) || scanner.at() != (value < 0x20  ? at
+                                                             : byte == '"' ? at + 1
+                                                                           : text.size())) {
+          FAIL("byte " << value << " at " << at << " among '" << around << "'");
+        }
+      }
+    }
+  }
+}
+
 TEST_CASE("every escape is read for what it means", "[json]") {
   const auto meant = [](std::string_view token) {
     const auto text = UnquoteJson(token);

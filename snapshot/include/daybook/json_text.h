@@ -20,6 +20,8 @@ namespace daybook {
 // Objects and arrays within each other; deeper is refused, as most parsers would.
 inline constexpr std::size_t kJsonDepthMax = 1024;
 
+constexpr bool IsJsonSpace(char c) { return c == ' ' || c == '\n' || c == '\t' || c == '\r'; }
+
 // Walks over JSON text. After a method returned false, problem() says why and at() says where;
 // nothing else may be called then. Strings are not checked to be UTF-8. The text must outlive the
 // scanner.
@@ -27,14 +29,20 @@ class JsonScanner {
  public:
   explicit JsonScanner(std::string_view text) : text_(text) {}
 
-  void SkipSpace();
+  void SkipSpace() {
+    while (at_ < text_.size() && IsJsonSpace(text_[at_])) ++at_;
+  }
   // One value, and the space before it. `around` is how many objects and arrays, walked into by the
   // caller, are open around it.
   bool SkipValue(std::size_t around = 0);
   // A string, which begins right here.
   bool SkipString();
   // The character `c`, if it is the next one.
-  bool Consume(char c);
+  bool Consume(char c) {
+    if (at_ >= text_.size() || text_[at_] != c) return false;
+    ++at_;
+    return true;
+  }
 
   [[nodiscard]] std::size_t at() const { return at_; }
   [[nodiscard]] bool at_end() const { return at_ == text_.size(); }
