@@ -44,7 +44,8 @@ void LogFixture::Write() const {
   auto store = Store::Open(directory_, {.durability = Durability::kBuffered,
                                         .segment_bytes_max = std::uint64_t{8} << 20});
   DAYBOOK_CHECK(store.ok());
-  const std::string payload(256, 'x');
+  std::string payload = R"({"amount_cents":500,"memo":")";
+  payload.append(256 - payload.size() - 2, 'x').append("\"}");
   Commit commit;
   for (std::uint64_t i = 0; i < kFixtureEvents; ++i) {
     const std::uint64_t stream = i % 2 == 0 ? 0 : i / 2 % kFixtureStreams + 1;
