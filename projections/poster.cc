@@ -35,30 +35,33 @@ class Poster::Context final : public HandlerContext {
   void Set(std::string_view key, Position position) {
     key_ = key;
     position_ = position;
+    trouble_ = absl::OkStatus();
   }
+  // What kept the tables from being read during the call: no fault of the event.
+  [[nodiscard]] const absl::Status& trouble() const { return trouble_; }
 
   absl::StatusOr<std::optional<std::string_view>> GetBytes(std::string_view table,
                                                            std::string_view key) const override {
     DAYBOOK_ASSIGN_OR_RETURN(const std::size_t index, IndexOf(table));
-    return poster_->rows_.Get(index, key);
+    return Noted(poster_->rows_.Get(index, key));
   }
   absl::StatusOr<std::uint64_t> CountRows(std::string_view table) const override {
     DAYBOOK_ASSIGN_OR_RETURN(const std::size_t index, IndexOf(table));
-    return poster_->rows_.Count(index);
+    return Noted(poster_->rows_.Count(index));
   }
   absl::Status ScanBytes(std::string_view table, const KeyRange& range,
                          const Visit& visit) const override {
     DAYBOOK_ASSIGN_OR_RETURN(const std::size_t index, IndexOf(table));
-    return poster_->rows_.Scan(index, range, visit);
+    return Noted(poster_->rows_.Scan(index, range, visit));
   }
   absl::Status PutBytes(std::string_view table, std::string_view key,
                         std::string_view row) override {
     DAYBOOK_ASSIGN_OR_RETURN(const std::size_t index, IndexOf(table));
-    return poster_->rows_.Put(index, key, row);
+    return Noted(poster_->rows_.Put(index, key, row));
   }
   absl::Status DeleteBytes(std::string_view table, std::string_view key) override {
     DAYBOOK_ASSIGN_OR_RETURN(const std::size_t index, IndexOf(table));
-    return poster_->rows_.Delete(index, key);
+    return Noted(poster_->rows_.Delete(index, key));
   }
   std::string_view key() const override { return key_; }
   absl::Status Emit(std::string_view payload) override {
@@ -67,6 +70,21 @@ class Poster::Context final : public HandlerContext {
   }
 
  private:
+  template <class Result>
+  Result Noted(Result result) const {
+    if (!result.ok()) [[unlikely]]
+      Note(StatusOf(result));
+    return result;
+  }
+  static const absl::Status& StatusOf(const absl::Status& status) { return status; }
+  template <class T>
+  static const absl::Status& StatusOf(const absl::StatusOr<T>& result) {
+    return result.status();
+  }
+  void Note(const absl::Status& status) const {
+    if (!absl::IsInvalidArgument(status) && trouble_.ok()) trouble_ = status;
+  }
+
   // A handler mostly asks for the table of its last call.
   absl::StatusOr<std::size_t> IndexOf(std::string_view table) const {
     const Generation& generation = *poster_->generation_;
@@ -80,6 +98,7 @@ class Poster::Context final : public HandlerContext {
   std::string_view key_;
   Position position_;
   mutable std::size_t last_ = 0;
+  mutable absl::Status trouble_;
 };
 
 Poster::Poster(const Reader& reader, const Projection& projection,
@@ -93,14 +112,18 @@ Poster::Poster(const Reader& reader, const Projection& projection,
                       BeginsWithDollar(projection.filter.stream) ||
                       BeginsWithDollar(projection.filter.category)),
       rows_(generation_),
-      context_(std::make_unique<Context>(this)) {}
+      context_(std::make_unique<Context>(this)),
+      skips_(projection.name) {}
 
 Poster::~Poster() = default;
 
 absl::Status Poster::Open() {
   DAYBOOK_ASSIGN_OR_RETURN(checkpoint_, generation_->ReadCheckpoint());
   scanned_ = checkpoint_.position;
-  return absl::OkStatus();
+  DAYBOOK_ASSIGN_OR_RETURN(
+      parking_, Parking::Open(generation_->environment(), generation_->parked(),
+                              projection_.parking, checkpoint_.parked, checkpoint_.parked_keys));
+  return RefreshSkips();
 }
 
 bool Poster::is_filtered() const {
@@ -113,8 +136,8 @@ bool Poster::Wants(const EventView& event) const {
 }
 
 bool Poster::full() const {
-  const std::uint64_t bytes =
-      rows_.changed_bytes() + (effects_ != nullptr ? effects_->batch_bytes() : 0);
+  const std::uint64_t bytes = rows_.changed_bytes() + parking_->changed_bytes() +
+                              (effects_ != nullptr ? effects_->batch_bytes() : 0);
   return matched_ >= limits_.events_max || bytes >= limits_.bytes_max ||
          (pending() && Clock::now() - began_ >= limits_.time_max);
 }
@@ -161,11 +184,25 @@ absl::Status Poster::ExtendTo(Position to, const std::function<bool()>& keep_goi
   return absl::OkStatus();
 }
 
-absl::Status Poster::Call(const EventView& event) {
+absl::Status Poster::FindKey(const EventView& event) {
+  key_.clear();
+  if (!projection_.key) return absl::OkStatus();
   try {
-    key_.clear();
-    if (projection_.key) projection_.key(event, &key_);
-    context_->Set(projection_.key ? std::string_view(key_) : event.stream, event.position);
+    projection_.key(event, &key_);
+  } catch (const std::exception& error) {
+    return absl::FailedPreconditionError(absl::StrCat("the key function threw ", error.what()));
+  } catch (...) {
+    return absl::FailedPreconditionError("the key function threw what is no std::exception");
+  }
+  const auto zeros = static_cast<std::size_t>(std::count(key_.begin(), key_.end(), '\0'));
+  if (key_.size() + zeros <= kEventKeyBytesMax) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      absl::StrCat("its key has ", key_.size(), " bytes, more than ", kEventKeyBytesMax));
+}
+
+absl::Status Poster::Call(const EventView& event) {
+  context_->Set(KeyOf(event), event.position);
+  try {
     return projection_.handler(event, *context_);
   } catch (const std::exception& error) {
     return absl::FailedPreconditionError(error.what());
@@ -175,12 +212,26 @@ absl::Status Poster::Call(const EventView& event) {
 }
 
 absl::Status Poster::Post(const EventView& event) {
+  if (skips_.contains(event.position)) [[unlikely]]
+    return absl::OkStatus();
+  const absl::Status keyed = FindKey(event);
+  if (!keyed.ok()) return StopAt(event, keyed);
+  DAYBOOK_ASSIGN_OR_RETURN(const bool parked, parking_->IsParked(KeyOf(event)));
+  if (parked) return Queue(event);
+  absl::Status failed;
+  DAYBOOK_RETURN_IF_ERROR(Hand(event, &failed));
+  if (failed.ok()) [[likely]]
+    return failed;
+  return ParkOrStop(event, failed);
+}
+
+absl::Status Poster::Hand(const EventView& event, absl::Status* failed) {
   rows_.Mark();
   if (effects_ != nullptr) effects_->Mark();
   const Clock::time_point before = Clock::now();
   called_for_.store(event.position.value(), std::memory_order_relaxed);
   called_at_.store(Nanoseconds(before), std::memory_order_release);
-  const absl::Status status = Call(event);
+  *failed = Call(event);
   called_at_.store(0, std::memory_order_release);
   const auto took = Clock::now() - before;
   slow_ = took > kSlowCall;
@@ -190,26 +241,27 @@ absl::Status Poster::Post(const EventView& event) {
         " ms, and its deadline is ", projection_.handler_deadline.count());
     return Poison(event, absl::StatusCode::kDeadlineExceeded, absl::DeadlineExceededError(late));
   }
-  if (status.ok()) [[likely]]
-    return status;
+  if (failed->ok()) [[likely]]
+    return absl::OkStatus();
   rows_.Undo();
   if (effects_ != nullptr) effects_->Undo();
-  scanned_ = Position(event.position.value() - 1);
-  return Poison(event, absl::StatusCode::kFailedPrecondition, status);
+  return context_->trouble();
 }
 
 absl::Status Poster::Poison(const EventView& event, absl::StatusCode code,
-                            const absl::Status& error) const {
+                            const absl::Status& error) {
+  attempts_ = event.position == failed_at_ ? attempts_ + 1 : 1;
+  failed_at_ = event.position;
   const PoisonEvent poison{
       .position = event.position,
       .stream = std::string(event.stream),
       .version = event.version,
       .type = std::string(event.type),
       .id = event.id,
-      .key = std::string(context_->key()),
+      .key = std::string(KeyOf(event)),
       .code = error.code(),
       .message = std::string(error.message()),
-      .attempts = 1,
+      .attempts = attempts_,
   };
   return PoisonStatus(code, projection_.name, poison);
 }
@@ -220,11 +272,14 @@ absl::Status Poster::Commit() {
   Checkpoint next = checkpoint_;
   DAYBOOK_RETURN_IF_ERROR(MoveTo(reader_, scanned_, &next));
   next.matched += matched_;
+  next.parked = parking_->events();
+  next.parked_keys = parking_->keys();
   Checkpoint written;
   const absl::Status committed =
       generation_->Write([&](WriteTransaction& transaction) -> absl::Status {
         written = next;
         DAYBOOK_RETURN_IF_ERROR(rows_.Flush(&transaction, &written));
+        DAYBOOK_RETURN_IF_ERROR(parking_->Write(generation_->parked(), &transaction));
         if (effects_ != nullptr) {
           DAYBOOK_RETURN_IF_ERROR(effects_->Flush(*generation_, &transaction));
         }
@@ -234,15 +289,16 @@ absl::Status Poster::Commit() {
   rows_.Committed(limits_.cache_bytes_max);
   if (effects_ != nullptr) effects_->Committed();
   checkpoint_ = std::move(written);
-  matched_ = 0;
-  return absl::OkStatus();
+  matched_ = parked_ = 0;
+  return parking_->Committed();
 }
 
 void Poster::Discard() {
   rows_.Discard();
   if (effects_ != nullptr) effects_->Discard();
+  parking_->Discard();
   scanned_ = checkpoint_.position;
-  matched_ = 0;
+  matched_ = parked_ = 0;
 }
 
 std::optional<Position> Poster::stuck_at() const {

@@ -12,6 +12,7 @@
 #include "projections/generation.h"
 #include "projections/host.h"
 #include "projections/layout.h"
+#include "projections/parking.h"
 #include "projections/read_snapshot.h"
 
 namespace daybook {
@@ -52,6 +53,10 @@ absl::Status ReadSnapshot::ScanBytes(std::string_view table, const KeyRange& ran
     DAYBOOK_ASSIGN_OR_RETURN(more, cursor.Next());
   }
   return absl::OkStatus();
+}
+
+absl::StatusOr<std::optional<StaleKey>> ReadSnapshot::StaleSince(std::string_view key) const {
+  return FindStale(impl_->view, impl_->generation->parked(), key);
 }
 
 Position ReadSnapshot::position() const { return impl_->checkpoint.position; }

@@ -51,6 +51,7 @@ absl::StatusOr<std::unique_ptr<ProjectionRunner::Impl>> ProjectionRunner::Impl::
     MutexLock running(impl->run_mutex_);
     DAYBOOK_RETURN_IF_ERROR(impl->OpenLive());
   }
+  impl->StartHeartbeat();
   host->SetRunner(impl->projection_.name, impl.get());
   return impl;
 }
@@ -86,6 +87,8 @@ absl::Status ProjectionRunner::Impl::OpenLive() {
   poster_ = std::make_shared<Poster>(reader_, projection_, std::move(generation),
                                      LimitsOf(options_), effects_.get());
   DAYBOOK_RETURN_IF_ERROR(poster_->Open());
+  const absl::StatusOr<ProjectionStatus> before = ReadStatusFile(folder_);
+  if (before.ok() && before->poison) poster_->RememberPoison(*before->poison);
   DAYBOOK_ASSIGN_OR_RETURN(const EventId incarnation, EventId::Parse(reader_.incarnation()));
   DAYBOOK_ASSIGN_OR_RETURN(wake_, WakeWriter::Create(folder_ / "WAKE", incarnation.bytes(),
                                                      current->generation, checkpoint.position));
@@ -101,7 +104,8 @@ absl::Status ProjectionRunner::Impl::OpenLive() {
     status_.effects_floor = current->effects_floor;
   }
   UpdateStatus();
-  return absl::OkStatus();
+  // What was skipped meanwhile is parked no longer.
+  return poster_->pending() ? Commit() : absl::OkStatus();
 }
 
 absl::Status ProjectionRunner::Impl::CheckMayRun() {
@@ -115,7 +119,9 @@ absl::Status ProjectionRunner::Impl::CheckMayRun() {
 absl::StatusOr<StepResult> ProjectionRunner::Impl::Step() {
   MutexLock running(run_mutex_);
   DAYBOOK_RETURN_IF_ERROR(CheckMayRun());
-  return Batch(reader_.durable(), nullptr);
+  absl::StatusOr<StepResult> result = Batch(reader_.durable(), nullptr);
+  SetEndState(result.status());
+  return result;
 }
 
 absl::Status ProjectionRunner::Impl::RunUntilCaughtUp(Position to,
@@ -128,26 +134,28 @@ absl::Status ProjectionRunner::Impl::RunUntilCaughtUp(Position to,
                                                    " to run to; the head is ", head.value()));
   }
   if (to == Position(0)) to = head;
-  while (poster_->checkpoint().position < to) {
-    DAYBOOK_RETURN_IF_ERROR(Batch(to, keep_going).status());
-    if (keep_going && !keep_going()) return absl::CancelledError("the run was called off");
-  }
-  return absl::OkStatus();
+  SetState(ProjectionState::kRunning, absl::OkStatus());
+  absl::Status status;
+  do {
+    status = Batch(to, keep_going).status();
+    if (status.ok() && keep_going && !keep_going()) {
+      status = absl::CancelledError("the run was called off");
+    }
+  } while (status.ok() && poster_->checkpoint().position < to);
+  SetEndState(status);
+  return status;
 }
 
 absl::StatusOr<StepResult> ProjectionRunner::Impl::Batch(Position to,
                                                          const std::function<bool()>& keep_going) {
   StepResult result;
-  result.from = result.to = poster_->checkpoint().position;
-  const std::uint64_t matched_before = poster_->checkpoint().matched;
-  const absl::Status settled = Settle(poster_->Extend(to, keep_going));
-  SetState(PoisonOf(settled) ? ProjectionState::kPoison
-           : settled.ok()    ? ProjectionState::kIdle
-                             : ProjectionState::kFailed,
-           settled);
-  DAYBOOK_RETURN_IF_ERROR(settled);
+  result.from = poster_->checkpoint().position;
+  absl::Status done = RetryDue(keep_going);
+  if (done.ok()) done = poster_->Extend(to, keep_going);
+  result.matched = poster_->matched();
+  result.parked = poster_->parked();
+  DAYBOOK_RETURN_IF_ERROR(Settle(done));
   result.to = poster_->checkpoint().position;
-  result.matched = poster_->checkpoint().matched - matched_before;
   return result;
 }
 
@@ -191,28 +199,6 @@ absl::Status ProjectionRunner::Impl::ChangeGeneration(const std::function<absl::
   return absl::OkStatus();
 }
 
-void ProjectionRunner::Impl::UpdateStatus() {
-  const Checkpoint& checkpoint = poster_->checkpoint();
-  MutexLock state(state_mutex_);
-  status_.scanned = checkpoint.position;
-  status_.matched = checkpoint.matched;
-  status_.parked = checkpoint.parked;
-  status_.parked_keys = checkpoint.parked_keys;
-  status_.effects_waiting = effects_->waiting();
-}
-
-void ProjectionRunner::Impl::SetState(ProjectionState state, const absl::Status& error) {
-  MutexLock lock(state_mutex_);
-  status_.state = state;
-  status_.poison = PoisonOf(error);
-  status_.error = error.ok() ? "" : std::string(error.message());
-}
-
-Position ProjectionRunner::Impl::checkpoint() const {
-  MutexLock lock(state_mutex_);
-  return status_.scanned;
-}
-
 ProjectionRunner::ProjectionRunner(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 ProjectionRunner::~ProjectionRunner() = default;
 absl::StatusOr<StepResult> ProjectionRunner::Step() { return impl_->Step(); }
@@ -230,6 +216,12 @@ absl::Status ProjectionRunner::WaitEnded(std::chrono::milliseconds timeout) cons
 ProjectionStatus ProjectionRunner::status() const { return impl_->status(); }
 Position ProjectionRunner::checkpoint() const { return impl_->checkpoint(); }
 const Projection& ProjectionRunner::projection() const { return impl_->projection(); }
+absl::StatusOr<std::vector<ParkedKey>> ProjectionRunner::Parked() const { return impl_->Parked(); }
+absl::StatusOr<RetryResult> ProjectionRunner::Retry(std::string_view key) {
+  return impl_->Retry(key);
+}
+absl::StatusOr<RetryResult> ProjectionRunner::RetryAll() { return impl_->RetryAll(); }
+absl::Status ProjectionRunner::RefreshSkips() { return impl_->RefreshSkips(); }
 
 absl::StatusOr<std::unique_ptr<ProjectionRunner>> Projections::Run(Projection projection,
                                                                    const RunnerOptions& options) {

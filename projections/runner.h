@@ -23,6 +23,7 @@
 #include "projections/host.h"
 #include "projections/layout.h"
 #include "projections/poster.h"
+#include "projections/status_file.h"
 
 namespace daybook {
 
@@ -46,6 +47,13 @@ class ProjectionRunner::Impl {
 
   [[nodiscard]] ProjectionStatus status() const;
   [[nodiscard]] Position checkpoint() const;
+
+  [[nodiscard]] absl::StatusOr<std::vector<ParkedKey>> Parked() const;
+  absl::StatusOr<RetryResult> Retry(std::string_view key);
+  absl::StatusOr<RetryResult> RetryAll();
+  absl::Status RefreshSkips();
+  // The same, but where the handler is at work whoever runs it looks afterwards, and nobody waits.
+  absl::Status NoteSkips();
   [[nodiscard]] const Projection& projection() const { return projection_; }
 
   // Commits the batch on its way, calls `change` while nobody runs the projection, and goes on with
@@ -73,6 +81,13 @@ class ProjectionRunner::Impl {
   // Commits or discards what Extend has left pending, and returns what it said.
   absl::Status Settle(const absl::Status& extended) DAYBOOK_REQUIRES(run_mutex_);
   absl::Status CheckMayRun() DAYBOOK_REQUIRES(run_mutex_);
+  // Tries a parked key again, batch by batch, each committed. kCancelled where `keep_going` says
+  // no.
+  absl::Status RetryKey(const std::string& key, const std::function<bool()>& keep_going,
+                        RetryResult* result) DAYBOOK_REQUIRES(run_mutex_);
+  absl::Status LookAtSkips() DAYBOOK_REQUIRES(run_mutex_);
+  // Tries those whose time has come, after a look at noted skips.
+  absl::Status RetryDue(const std::function<bool()>& keep_going) DAYBOOK_REQUIRES(run_mutex_);
 
   void Live();
   // One turn of the thread: what there is to do now. After an error what is pending is settled.
@@ -84,6 +99,11 @@ class ProjectionRunner::Impl {
   [[nodiscard]] bool stopping() const { return stopping_.load(std::memory_order_acquire); }
 
   void SetState(ProjectionState state, const absl::Status& error);
+  // That of a run that has ended so.
+  void SetEndState(const absl::Status& outcome);
+  // Replaces the status file from now on, until EndHeartbeat.
+  void StartHeartbeat();
+  void EndHeartbeat();
   void UpdateStatus() DAYBOOK_REQUIRES(run_mutex_);
 
   Projections::Impl* const host_;
@@ -101,6 +121,7 @@ class ProjectionRunner::Impl {
   // Before this the thread does not commit: RunnerOptions::commit_interval_max.
   Clock::time_point commit_due_ DAYBOOK_GUARDED_BY(run_mutex_){};
 
+  std::atomic<bool> skips_noted_{false};
   std::atomic<bool> stopping_{false};
   // Stop gave up on the handler: nothing of its batch is kept.
   std::atomic<bool> abandoned_{false};
@@ -111,8 +132,10 @@ class ProjectionRunner::Impl {
   bool ended_ DAYBOOK_GUARDED_BY(state_mutex_) = true;
   absl::Status outcome_ DAYBOOK_GUARDED_BY(state_mutex_);  // of the thread
   ProjectionStatus status_ DAYBOOK_GUARDED_BY(state_mutex_);
+  RateMeter rate_ DAYBOOK_GUARDED_BY(state_mutex_);
   // The same as poster_, for who may not wait for run_mutex_.
   std::shared_ptr<const Poster> shown_ DAYBOOK_GUARDED_BY(state_mutex_);
+  std::unique_ptr<StatusWriter> heartbeat_ DAYBOOK_GUARDED_BY(state_mutex_);
   std::unique_ptr<Thread> thread_;  // of Start and Stop, which the user does not call at once
 };
 

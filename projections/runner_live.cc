@@ -62,6 +62,7 @@ absl::Status ProjectionRunner::Impl::Stop(std::chrono::milliseconds timeout) {
     }
   }
   thread_ = nullptr;  // joins
+  abandoned_ = false;
   MutexLock state(state_mutex_);
   started_ = false;
   return outcome_;
@@ -82,6 +83,7 @@ ProjectionRunner::Impl::~Impl() {
   host_->SetRunner(projection_.name, nullptr);
   while (absl::IsDeadlineExceeded(Stop(std::chrono::hours(1))) && thread_ != nullptr) {
   }
+  EndHeartbeat();
   MutexLock running(run_mutex_);
   poster_ = nullptr;
   MutexLock state(state_mutex_);
@@ -117,9 +119,12 @@ void ProjectionRunner::Impl::Live() {
 
 absl::Status ProjectionRunner::Impl::Turn(Wait* wait) {
   DAYBOOK_RETURN_IF_ERROR(superseded_);
+  const auto keep_going = [this] { return !stopping(); };
+  const absl::Status retried = RetryDue(keep_going);
+  if (!retried.ok()) return Settle(retried);
   const Position durable = reader_.durable();
   if (poster_->scanned() < durable) {
-    const absl::Status extended = poster_->Extend(durable, [this] { return !stopping(); });
+    const absl::Status extended = poster_->Extend(durable, keep_going);
     if (!extended.ok()) return Settle(extended);
   }
   const Clock::time_point now = Clock::now();
@@ -132,6 +137,10 @@ absl::Status ProjectionRunner::Impl::Turn(Wait* wait) {
   wait->position = Position(poster_->scanned().value() + 1);
   wait->until = poster_->pending() ? commit_due_ : now + kIdleWait;
   if (effects_->waiting() > 0) wait->until = std::min(wait->until, effects_->retry_at());
+  if (const std::optional<Timestamp> retry = poster_->parking().next_retry()) {
+    const std::chrono::nanoseconds left(retry->unix_nanoseconds() - SystemNow().unix_nanoseconds());
+    wait->until = std::min(wait->until, now + left);
+  }
   return absl::OkStatus();
 }
 
@@ -152,42 +161,11 @@ void ProjectionRunner::Impl::Sleep(std::chrono::milliseconds time) {
 }
 
 void ProjectionRunner::Impl::End(const absl::Status& outcome) {
-  const ProjectionState state = outcome.ok()        ? ProjectionState::kIdle
-                                : PoisonOf(outcome) ? ProjectionState::kPoison
-                                                    : ProjectionState::kFailed;
-  SetState(state, outcome);
+  SetEndState(outcome);
   MutexLock lock(state_mutex_);
   outcome_ = outcome;
   ended_ = true;
   state_changed_.NotifyAll();
-}
-
-ProjectionStatus ProjectionRunner::Impl::status() const {
-  ProjectionStatus status;
-  std::shared_ptr<const Poster> poster;
-  {
-    MutexLock lock(state_mutex_);
-    status = status_;
-    poster = shown_;
-  }
-  if (const auto stuck = poster != nullptr ? poster->stuck_at() : std::nullopt) {
-    status.state = ProjectionState::kStuck;
-    PoisonEvent at;
-    at.position = *stuck;
-    at.message = "the handler is past its deadline";
-    status.poison = std::move(at);
-  }
-  status.head = std::max(reader_.durable(), status.scanned);
-  status.events_behind = status.head.value() - status.scanned.value();
-  status.heartbeat = Timestamp(
-      std::chrono::time_point_cast<std::chrono::nanoseconds>(std::chrono::system_clock::now()));
-  if (status.events_behind == 0) return status;
-  const auto next = reader_.EventAt(Position(status.scanned.value() + 1));
-  if (!next.ok()) return status;
-  const std::int64_t age =
-      status.heartbeat.unix_nanoseconds() - (*next)->recorded_at.unix_nanoseconds();
-  status.seconds_behind = static_cast<double>(std::max<std::int64_t>(age, 0)) / 1e9;
-  return status;
 }
 
 }  // namespace daybook

@@ -15,6 +15,7 @@ namespace {
 
 constexpr std::string_view kKind = "status";
 constexpr std::chrono::seconds kInterval{1};
+constexpr std::chrono::seconds kRateOver{10};
 constexpr auto kFile = "STATUS";
 
 constexpr std::array<std::string_view, 6> kStateNames = {"idle",   "running", "stuck",
@@ -130,6 +131,18 @@ absl::Status FillBehind(const Reader& reader, ProjectionStatus* status) {
   const std::int64_t age = SystemNow().unix_nanoseconds() - first->recorded_at.unix_nanoseconds();
   status->seconds_behind = std::max(0.0, static_cast<double>(age) / 1e9);
   return absl::OkStatus();
+}
+
+void RateMeter::Add(std::chrono::steady_clock::time_point now, Position scanned) {
+  samples_.push_back({now, scanned});
+  while (samples_.size() > 2 && now - samples_[1].time >= kRateOver) samples_.pop_front();
+}
+
+double RateMeter::per_second() const {
+  if (samples_.size() < 2 || samples_.back().scanned <= samples_.front().scanned) return 0;
+  const std::chrono::duration<double> time = samples_.back().time - samples_.front().time;
+  return static_cast<double>(samples_.back().scanned.value() - samples_.front().scanned.value()) /
+         std::max(time.count(), 1e-3);
 }
 
 StatusWriter::StatusWriter(std::filesystem::path projection,

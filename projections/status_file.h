@@ -4,6 +4,7 @@
 #define DAYBOOK_PROJECTIONS_STATUS_FILE_H_
 
 #include <chrono>
+#include <deque>
 #include <filesystem>
 #include <functional>
 #include <string>
@@ -28,6 +29,21 @@ absl::StatusOr<ProjectionStatus> ReadStatusFile(const std::filesystem::path& pro
 
 // Fills head, events_behind and seconds_behind from `scanned` and what the reader sees now.
 absl::Status FillBehind(const Reader& reader, ProjectionStatus* status);
+
+// How many events were scanned in a second, over the last ten seconds or so. Not thread-safe.
+class RateMeter {
+ public:
+  // To be called about once a second.
+  void Add(std::chrono::steady_clock::time_point now, Position scanned);
+  [[nodiscard]] double per_second() const;
+
+ private:
+  struct Sample {
+    std::chrono::steady_clock::time_point time;
+    Position scanned;
+  };
+  std::deque<Sample> samples_;
+};
 
 // Replaces the file once a second, from a thread of its own, so that a handler that hangs does not
 // keep the heartbeat; and at once when told to. Thread-safe.
