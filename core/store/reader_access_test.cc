@@ -5,13 +5,9 @@
 #include <unistd.h>
 
 #include <atomic>
-#include <cstring>
-#include <fstream>
-#include <span>
 #include <thread>
 
 #include "log/format.h"
-#include "log/frame.h"
 #include "store/store_testing.h"
 #include "tests/catch.h"
 #include "tests/corruption/small_store.h"
@@ -47,66 +43,6 @@ TEST_CASE("a reader without mappings gives every answer that one with them gives
   REQUIRE_OK(report);
   CHECK(report->ok());
   CHECK(report->positions == 150);
-}
-
-TEST_CASE("the frame of an event is found from the event, mapped or not") {
-  const SmallStore store({.events = 2000, .segment_bytes = 64 << 10});
-  const auto mapped = Reader::Open(store.path(), {});
-  const auto read = Reader::Open(store.path(), kUnmapped);
-  REQUIRE_OK(mapped);
-  REQUIRE_OK(read);
-  // A walk over the frames of each file says which hash is which position's.
-  std::uint64_t checked = 0;
-  for (const fs::path& file : FilesOf(store.path(), ".log")) {
-    const std::string bytes = Contents(store.path()).at("log/" + file.filename().string());
-    std::vector<std::uint64_t> words(bytes.size() / 8);
-    std::memcpy(words.data(), bytes.data(), words.size() * 8);
-    const auto segment = std::as_bytes(std::span(words));
-    SegmentHeader header;
-    std::memcpy(&header, bytes.data(), sizeof header);
-    FrameScanner scanner(segment, header);
-    while (scanner.Next() == FrameScanner::Result::kFrame) {
-      const FrameHeader& frame = scanner.frame();
-      for (std::uint64_t i = 0; i < frame.events; ++i, ++checked) {
-        const Position position(frame.first_position + i);
-        CHECK((*mapped)->FrameHashAt(position).value() == frame.header_hash);
-        CHECK((*read)->FrameHashAt(position).value() == frame.header_hash);
-      }
-    }
-  }
-  CHECK(checked == 2000);
-  CHECK(absl::IsInvalidArgument((*read)->FrameHashAt(Position(0)).status()));
-  CHECK(absl::IsInvalidArgument((*read)->FrameHashAt(Position(2001)).status()));
-  CHECK((*read)->incarnation() == (*mapped)->Stats()->incarnation);
-  CHECK((*read)->directory() == store.path());
-}
-
-TEST_CASE("a read that is told not to go on ends with kCancelled, also where nothing matches") {
-  const SmallStore store({.events = 40000, .segment_bytes = 16 << 20});
-  const auto reader = Reader::Open(store.path(), {});
-  REQUIRE_OK(reader);
-  const bool matches = GENERATE(true, false);
-  std::uint64_t asked = 0;
-  ReadOptions options;
-  if (!matches) options.tags = {"nobody:has it"};
-  if (!matches) options.types = {"NobodyHasIt"};
-  options.keep_going = [&asked] { return ++asked < 3; };
-  auto cursor = (*reader)->Read(options);
-  REQUIRE_OK(cursor);
-  std::uint64_t seen = 0;
-  absl::StatusOr<const EventView*> event = nullptr;
-  while ((event = cursor->Next()).ok() && *event != nullptr) ++seen;
-  if (event.ok()) {
-    // Where the index knows that nothing matches there is nothing to go on with.
-    CHECK_FALSE(matches);
-    CHECK(seen == 0);
-  } else {
-    CHECK(absl::IsCancelled(event.status()));
-    CHECK(absl::IsCancelled(cursor->Next().status()));
-    CHECK(seen < 20000);
-  }
-  options.keep_going = [] { return true; };
-  CHECK(ReadAll(**reader, options)->size() == (matches ? 40000 : 0));
 }
 
 TEST_CASE("without mappings views live as long as their cursor or handle") {
