@@ -17,6 +17,7 @@
 #include "base/status.h"
 #include "daybook/repository.h"
 #include "daybook/snapshots.h"
+#include "io/directory.h"
 #include "kv/lmdb_snapshot.h"
 #include "snapshot/record.h"
 
@@ -33,11 +34,16 @@ constexpr std::chrono::seconds kCatchUpMax{2};
 // there are none.
 absl::Status ReadTables(const Reader& reader,
                         const std::function<absl::Status(const LmdbSnapshot&)>& read) {
+  const std::filesystem::path folder = reader.directory() / kSnapshotFolder;
   absl::Status status;
   for (int tries = 0; tries < kTriesMax; ++tries) {
     if (tries > 0) std::this_thread::sleep_for(kBetweenTries);
-    const auto tables = LmdbSnapshot::Open(reader.directory() / kSnapshotFolder);
+    const auto tables = LmdbSnapshot::Open(folder);
     if (absl::IsNotFound(tables.status())) return absl::OkStatus();
+    // What a first opening leaves that found no room, or was killed.
+    if (const auto bytes = Directory::FileSize(folder / "data.mdb"); bytes.ok() && *bytes == 0) {
+      return absl::OkStatus();
+    }
     status = tables.status();
     // A head that is just being written may look damaged.
     if (!status.ok()) continue;

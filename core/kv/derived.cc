@@ -1,8 +1,6 @@
 #include "kv/derived.h"
 
-#include <string>
 #include <utility>
-#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "base/status.h"
@@ -44,6 +42,17 @@ absl::StatusOr<std::unique_ptr<Environment>> TryOpen(const std::filesystem::path
   return environment;
 }
 
+// The same where there were no tables: what it leaves that fails, on a full disk perhaps, would
+// look like damaged ones.
+absl::StatusOr<std::unique_ptr<Environment>> TryCreate(const std::filesystem::path& directory,
+                                                       const EnvironmentOptions& options) {
+  auto created = TryOpen(directory, options);
+  if (created.ok()) return created;
+  const absl::Status status = ToldApart(created.status(), directory);
+  DiscardDerived(directory).IgnoreError();  // the first error is the one to tell
+  return status;
+}
+
 // Of these the folder is not the cause, nor would another one help.
 bool IsHopeless(const absl::Status& status) {
   return absl::IsPermissionDenied(status) || absl::IsUnavailable(status) ||
@@ -65,21 +74,19 @@ absl::StatusOr<std::unique_ptr<Environment>> OpenDerived(const std::filesystem::
                                                          const EnvironmentOptions& options,
                                                          bool* discarded) {
   DAYBOOK_RETURN_IF_ERROR(Directory::Create(directory));
-  if (IsDamaged(directory)) {
+  const std::filesystem::path data = directory / "data.mdb";
+  if (Directory::Exists(data) && IsDamaged(directory)) {
     DAYBOOK_RETURN_IF_ERROR(DiscardDerived(directory));
     *discarded = true;
   }
+  if (!Directory::Exists(data)) return TryCreate(directory, options);
   auto environment = TryOpen(directory, options);
+  if (environment.ok()) return environment;
   const absl::Status status = ToldApart(environment.status(), directory);
-  if (status.ok() || IsHopeless(status)) {
-    if (!status.ok()) return status;
-    return environment;
-  }
+  if (IsHopeless(status)) return status;
   DAYBOOK_RETURN_IF_ERROR(DiscardDerived(directory));
   *discarded = true;
-  environment = TryOpen(directory, options);
-  if (environment.ok()) return environment;
-  return ToldApart(environment.status(), directory);
+  return TryCreate(directory, options);
 }
 
 absl::StatusOr<std::unique_ptr<Environment>> OpenShared(const std::filesystem::path& directory,
@@ -90,9 +97,7 @@ absl::StatusOr<std::unique_ptr<Environment>> OpenShared(const std::filesystem::p
       return absl::NotFoundError(absl::StrCat(directory.string(), ": there are no tables"));
     }
     DAYBOOK_RETURN_IF_ERROR(Directory::Create(directory));
-    auto created = TryOpen(directory, options);
-    if (created.ok()) return created;
-    return ToldApart(created.status(), directory);
+    return TryCreate(directory, options);
   }
   if (IsDamaged(directory)) {
     return absl::DataLossError(absl::StrCat(directory.string(), ": the tables are damaged"));
@@ -119,9 +124,7 @@ absl::Status WriteGrowing(Environment* environment, const std::filesystem::path&
 // What a crash in the middle of it leaves is an environment without its data, which begins anew, or
 // one that the next opening takes or discards like any other.
 absl::Status DiscardDerived(const std::filesystem::path& directory) {
-  DAYBOOK_ASSIGN_OR_RETURN(const std::vector<std::string> names, Directory::List(directory));
-  for (const std::string& name : names) {
-    if (name == kLockName) continue;
+  for (const char* name : {"data.mdb", "lock.mdb"}) {
     DAYBOOK_RETURN_IF_ERROR(Directory::Remove(directory / name));
   }
   return Directory::Sync(directory);

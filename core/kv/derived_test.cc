@@ -6,6 +6,7 @@
 
 #include "base/status.h"
 #include "tests/catch.h"
+#include "tests/small_disk.h"
 #include "tests/temp_folder.h"
 
 namespace daybook {
@@ -94,6 +95,33 @@ TEST_CASE("the lock of a derived folder is taken once, and its holder survives a
     CHECK(absl::IsUnavailable(LockDerived(tables).status()));
   }
   REQUIRE_OK(LockDerived(tables));
+}
+
+TEST_CASE("tables that find no room when they are made leave nothing that looks damaged") {
+  testing::RunOnDisk("1m", [](const fs::path& disk) -> absl::Status {
+    int refused = 0;
+    for (std::uint64_t pages = 0; pages < 30; ++pages) {
+      for (const bool shared : {false, true}) {
+        const fs::path tables = disk / "tables";
+        fs::remove_all(tables);
+        testing::FillDisk(disk, pages);
+        bool discarded = false;
+        const auto open = [&] {
+          return shared ? OpenShared(tables, {}, IfMissing::kCreate)
+                        : OpenDerived(tables, {}, &discarded);
+        };
+        const absl::Status status = open().status();
+        DAYBOOK_EXPECT(status.ok() || absl::IsResourceExhausted(status));
+        refused += status.ok() ? 0 : 1;
+        testing::MakeRoom(disk);
+        DAYBOOK_EXPECT(status.ok() || !fs::exists(tables / "data.mdb"));
+        DAYBOOK_EXPECT_OK(open());
+        DAYBOOK_EXPECT(!discarded);
+      }
+    }
+    DAYBOOK_EXPECT(refused > 4 && refused < 60);
+    return absl::OkStatus();
+  });
 }
 
 TEST_CASE("a folder that others have open is made once, and refused where it is damaged") {

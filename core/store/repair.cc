@@ -11,6 +11,7 @@
 #include "io/directory.h"
 #include "io/file.h"
 #include "kv/derived.h"
+#include "kv/lmdb_snapshot.h"
 #include "store/opening.h"
 #include "store/repair_files.h"
 #include "store/repair_log.h"
@@ -66,6 +67,7 @@ class Repairer {
   absl::Status MendLog();
   absl::Status GiveUpLog();
   absl::Status RebuildDerived(bool with_missing);
+  absl::Status DiscardSnapshots();
   absl::Status RewriteSidecars(const std::set<std::uint64_t>& first_positions);
   absl::Status RecordLosses();
   absl::Status Verdict() const;
@@ -239,10 +241,32 @@ absl::Status Repairer::RebuildDerived(bool with_missing) {
     if (check_.walk.ends[i].damaged && !is_there) rewrite.insert(file.first_position);
   }
   if (!rewrite.empty()) DAYBOOK_RETURN_IF_ERROR(RewriteSidecars(rewrite));
+  DAYBOOK_RETURN_IF_ERROR(DiscardSnapshots());
   if (check_.index.empty()) return absl::OkStatus();
   Say(check_.index.front().hint);
   ++report_.rebuilt;
   return options_.dry_run ? absl::OkStatus() : DiscardDerived(directory_ / "index");
+}
+
+// Where their pages are damaged. Whether the states in whole ones are true is for `verify
+// --snapshots` to say, which knows the folds.
+absl::Status Repairer::DiscardSnapshots() {
+  const std::filesystem::path folder = directory_ / "snapshots";
+  if (!Directory::Exists(folder / "data.mdb")) return absl::OkStatus();
+  std::optional<File> lock;
+  if (!options_.dry_run) {
+    absl::StatusOr<File> taken = LockDerived(folder);
+    // Who has them open has looked at every page.
+    if (absl::IsUnavailable(taken.status())) return absl::OkStatus();
+    DAYBOOK_RETURN_IF_ERROR(taken.status());
+    lock.emplace(*std::move(taken));
+  }
+  const absl::StatusOr<LmdbSnapshot> tables = LmdbSnapshot::Open(folder);
+  const absl::Status status = tables.ok() ? tables->CheckPages() : tables.status();
+  if (!absl::IsDataLoss(status)) return absl::OkStatus();
+  Say(absl::StrCat("snapshots/ is damaged and is made empty: ", status.message()));
+  ++report_.rebuilt;
+  return options_.dry_run ? absl::OkStatus() : DiscardDerived(folder);
 }
 
 // The last step: before it the store opens already, and a repair that is run again finds the same
