@@ -8,6 +8,8 @@ namespace {
 
 using Versions = std::vector<std::uint64_t>;
 
+constexpr std::uint64_t kDueMax = std::uint64_t{1} << 15;
+
 Versions KeptByLadder(std::span<const std::uint64_t> versions) {
   Versions kept;  // newest first
   for (std::size_t i = versions.size(); i-- > 0;) {
@@ -42,6 +44,21 @@ Versions Merged(std::span<const std::uint64_t> a, std::span<const std::uint64_t>
   return merged;
 }
 
+// The multiples of `every` in (after, upto]; of a very long stretch all of the end, and of what
+// comes before so many that no rung of a ladder or a grid is missed.
+Versions Due(std::uint64_t every, std::uint64_t after, std::uint64_t upto) {
+  const std::uint64_t last = upto / every;
+  const std::uint64_t fine_from = last > kDueMax ? last - kDueMax : 0;
+  std::uint64_t stride = 1;
+  while (fine_from / stride > kDueMax) stride *= 2;
+  Versions due;
+  for (std::uint64_t i = after / every + 1; i <= last;) {
+    if (i >= fine_from || i % stride == 0) due.push_back(i * every);
+    i = i >= fine_from ? i + 1 : std::min(i / stride * stride + stride, fine_from);
+  }
+  return due;
+}
+
 }  // namespace
 
 std::vector<std::uint64_t> Kept(const SnapshotRetention& retention,
@@ -61,21 +78,13 @@ std::vector<std::uint64_t> Kept(const SnapshotRetention& retention,
 std::vector<std::uint64_t> Planned(const SnapshotPolicy& policy,
                                    std::span<const std::uint64_t> existing, std::uint64_t after,
                                    std::uint64_t upto) {
-  const std::uint64_t every = policy.every_events;
-  if (every == 0) return {};
-  Versions due;
-  for (std::uint64_t version = after / every * every + every; version <= upto; version += every) {
-    due.push_back(version);
-  }
-  const Versions missing = [&] {
-    Versions result;
-    std::set_difference(due.begin(), due.end(), existing.begin(), existing.end(),
-                        std::back_inserter(result));
-    return result;
-  }();
-  if (policy.retention.kind() == SnapshotRetention::Kind::kAll || missing.empty()) return missing;
+  if (policy.every_events == 0) return {};
+  const Versions due = Due(policy.every_events, after, upto);
+  Versions missing, planned;
+  std::set_difference(due.begin(), due.end(), existing.begin(), existing.end(),
+                      std::back_inserter(missing));
+  if (missing.empty()) return {};
   const Versions kept = Kept(policy.retention, Merged(existing, missing));
-  Versions planned;
   std::set_intersection(missing.begin(), missing.end(), kept.begin(), kept.end(),
                         std::back_inserter(planned));
   return planned;

@@ -26,7 +26,8 @@ std::vector<std::uint64_t> Kept(const SnapshotRetention& retention,
                                 std::span<const std::uint64_t> versions);
 
 // The versions in (after, upto] at which `policy` takes snapshots by number, without those that
-// the retention would not keep beside `existing` (ascending).
+// a ladder or a grid would not keep beside `existing` (ascending). Some ten thousand are weighed at
+// most, however long the stretch is.
 std::vector<std::uint64_t> Planned(const SnapshotPolicy& policy,
                                    std::span<const std::uint64_t> existing, std::uint64_t after,
                                    std::uint64_t upto);

@@ -103,5 +103,32 @@ TEST_CASE("a load plans what is missing and would stay", "[retention]") {
   CHECK(Planned(policy, {}, 0, 100).empty());
 }
 
+TEST_CASE("of a very long stream a load weighs some thousands of places, and misses no rung",
+          "[retention]") {
+  SnapshotPolicy policy;
+  policy.every_events = 1;
+  constexpr std::uint64_t kHead = 1'000'000'007;
+  const Versions ladder = Planned(policy, {}, 0, kHead);
+  CHECK(ladder.size() < 64);
+  CHECK(ladder.back() == kHead);
+  std::uint64_t before = 0;
+  bool none_missed = true;
+  for (const std::uint64_t rung : ladder) {
+    none_missed = none_missed && (rung - before <= std::max<std::uint64_t>(kHead - rung, 1));
+    before = rung;
+  }
+  CHECK(none_missed);
+  policy.retention = SnapshotRetention::EvenGrid(64);
+  const Versions grid = Planned(policy, {}, 0, kHead);
+  CHECK(grid.size() >= 32);
+  before = 0;
+  std::uint64_t widest = 0;
+  for (const std::uint64_t rung : grid) {
+    widest = std::max(widest, rung - before);
+    before = rung;
+  }
+  CHECK(widest <= kHead / 32 + kHead / 10'000);
+}
+
 }  // namespace
 }  // namespace daybook

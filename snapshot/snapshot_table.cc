@@ -23,13 +23,15 @@ std::uint64_t VersionIn(std::string_view key) {
   return parts ? parts->version : 0;
 }
 
-// The keys that begin with `prefix`, from `from` on, which begins with it, too.
+// The keys that begin with `prefix`, from `from` on, which begins with it, too, and (given) before
+// `end`.
 absl::StatusOr<std::vector<std::string>> KeysOf(const Transaction& transaction, TableHandle table,
-                                                std::string_view prefix, std::string_view from) {
+                                                std::string_view prefix, std::string_view from,
+                                                std::string_view end = {}) {
   std::vector<std::string> keys;
   DAYBOOK_ASSIGN_OR_RETURN(TableCursor cursor, transaction.OpenCursor(table));
   DAYBOOK_ASSIGN_OR_RETURN(bool more, cursor.Seek(from));
-  while (more && cursor.key().starts_with(prefix)) {
+  while (more && cursor.key().starts_with(prefix) && (end.empty() || cursor.key() < end)) {
     keys.emplace_back(cursor.key());
     DAYBOOK_ASSIGN_OR_RETURN(more, cursor.Next());
   }
@@ -139,10 +141,11 @@ absl::Status SnapshotTable::AddTo(WriteTransaction* transaction, const Addition&
   const std::string_view series = addition.series;
   const std::string_view fold = WithoutRevision(series);
   DAYBOOK_ASSIGN_OR_RETURN(std::vector<std::string> old,
-                           KeysOf(*transaction, snapshots_, fold, fold));
-  std::erase_if(old, [&](const std::string& key) { return key >= series; });
-  DAYBOOK_ASSIGN_OR_RETURN(const std::vector<std::string> keys,
-                           KeysOf(*transaction, snapshots_, series, series));
+                           KeysOf(*transaction, snapshots_, fold, fold, series));
+  std::vector<std::string> keys;
+  if (addition.retention.kind() != SnapshotRetention::Kind::kAll) {
+    DAYBOOK_ASSIGN_OR_RETURN(keys, KeysOf(*transaction, snapshots_, series, series));
+  }
   const std::vector<std::uint64_t> existing = VersionsIn(keys);
   std::vector<std::uint64_t> added, all;
   for (const NewSnapshot& snapshot : addition.snapshots) added.push_back(snapshot.version);

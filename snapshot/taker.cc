@@ -27,6 +27,7 @@ SnapshotTaker::SnapshotTaker(SnapshotStore::Impl* store, const AnyFold& fold,
       series_(std::move(series)),
       after_(after),
       upto_(upto),
+      all_are_kept_(policy.retention.kind() == SnapshotRetention::Kind::kAll),
       broken_(std::move(broken)) {
   const std::uint64_t every = policy.every_events;
   next_ = every == 0 ? kNever : after / every * every + every;
@@ -36,12 +37,17 @@ SnapshotTaker::SnapshotTaker(SnapshotStore::Impl* store, const AnyFold& fold,
 void SnapshotTaker::Plan() {
   is_planned_ = true;
   // Where all are kept there is nothing to be weighed: what is missing behind `after` is all of it.
-  if (policy_.retention.kind() != SnapshotRetention::Kind::kAll) {
-    const std::vector<std::uint64_t> all = store_->Versions(series_);
-    std::set_difference(all.begin(), all.end(), broken_.begin(), broken_.end(),
-                        std::back_inserter(existing_));
-  }
+  if (all_are_kept_) return;
+  const std::vector<std::uint64_t> all = store_->Versions(series_);
+  std::set_difference(all.begin(), all.end(), broken_.begin(), broken_.end(),
+                      std::back_inserter(existing_));
   planned_ = Planned(policy_, existing_, after_, upto_);
+  next_ = NextDue();
+}
+
+std::uint64_t SnapshotTaker::NextDue() {
+  if (all_are_kept_) return next_ == kNever ? kNever : next_ + policy_.every_events;
+  return passed_ < planned_.size() ? planned_[passed_++] : kNever;
 }
 
 bool SnapshotTaker::IsWanted(const EventView& event) const {
@@ -52,18 +58,13 @@ bool SnapshotTaker::IsWanted(const EventView& event) const {
 }
 
 void SnapshotTaker::Look(const void* state, const EventView& event) {
-  const std::uint64_t version = event.version.value();
-  if (!is_planned_) {
-    Plan();
-    next_ = planned_.empty() ? kNever : planned_.front();
+  if (!is_planned_) Plan();
+  if (event.version.value() == next_) {
+    next_ = NextDue();
+    Take(state, event);
+  } else if (IsWanted(event)) {
+    Take(state, event);
   }
-  if (version != next_) {
-    if (IsWanted(event)) Take(state, event);
-    return;
-  }
-  ++taken_;
-  next_ = taken_ < planned_.size() ? planned_[taken_] : kNever;
-  Take(state, event);
 }
 
 void SnapshotTaker::Take(const void* state, const EventView& event) {

@@ -29,6 +29,8 @@ class SnapshotTaker {
   void Look(const void* state, const EventView& event);
   // Works out which snapshots are worth taking: when the first one comes due.
   void Plan();
+  // Where the next one is due by number.
+  [[nodiscard]] std::uint64_t NextDue();
   [[nodiscard]] bool IsWanted(const EventView& event) const;
   void Take(const void* state, const EventView& event);
 
@@ -38,11 +40,12 @@ class SnapshotTaker {
   const NoticeHandler& on_notice_;
   const std::string series_;
   const std::uint64_t after_, upto_;
+  const bool all_are_kept_;
   std::vector<std::uint64_t> broken_;
 
   bool is_planned_ = false;
   std::vector<std::uint64_t> existing_, planned_;
-  std::size_t taken_ = 0;   // of planned_
+  std::size_t passed_ = 0;  // of planned_
   std::uint64_t next_ = 0;  // version at which something may be due by number
 };
 

@@ -106,6 +106,7 @@ WorkloadResult RunW4(const RunOptions& options);
 WorkloadResult RunW5(const RunOptions& options);
 WorkloadResult RunW6(const RunOptions& options);
 WorkloadResult RunW7(const RunOptions& options);
+WorkloadResult RunW10(const RunOptions& options);
 WorkloadResult RunW12(const RunOptions& options);
 
 }  // namespace daybook::bench

@@ -12,9 +12,10 @@
 //   };
 //
 // Apply is deterministic: the same events in the same order give the same state, on every machine,
-// with no clock and no I/O. It may return void. An error, or an exception, ends the load that
-// called it, with the event named. Where what Apply does or what Save writes changes, the revision
-// changes with it: snapshots of another revision are never used.
+// with no clock and no I/O; and Save writes the same bytes for it, by which snapshots are verified
+// (so what it walks has an order). Apply may return void. An error, or an exception, ends the load
+// that called it, with the event named. Where what Apply does or what Save writes changes, the
+// revision changes with it: snapshots of another revision are never used.
 //
 // A fold is called by several threads at the same time: its methods are const, and share nothing
 // that they change.

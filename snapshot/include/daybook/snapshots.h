@@ -4,6 +4,10 @@
 // answer stays the same. A snapshot is used only where its fold's id and revision, the store's
 // incarnation, and the hash of the frame that holds its last event are those of the log; any other,
 // and any whose bytes are damaged, is ignored, counted, and replaced when its place comes up again.
+// The first snapshot of a newer revision removes those of the older ones.
+//
+// A load that begins at a snapshot reads the log behind it only: it also answers where the log
+// before has become unreadable.
 
 #ifndef DAYBOOK_SNAPSHOTS_H_
 #define DAYBOOK_SNAPSHOTS_H_
@@ -34,8 +38,8 @@ class SnapshotRetention {
   // Rungs at growing age: for a state of n events ago there is one within about n events of it.
   // About 2 log2(n) snapshots of a stream of n events.
   static constexpr SnapshotRetention Ladder() { return {Kind::kLadder, 0}; }
-  // At most `rungs` (≥ 1) at even distances over the whole stream, for those who read the far past
-  // as often as today.
+  // At most `rungs` (≥ 1) at even distances over the whole stream, and not fewer than half of them,
+  // for those who read the far past as often as today.
   static constexpr SnapshotRetention EvenGrid(std::uint32_t rungs) {
     return {Kind::kEvenGrid, rungs};
   }
@@ -63,9 +67,9 @@ struct SnapshotPolicy {
 struct SnapshotStats {
   std::uint64_t hits = 0;    // loads that began at a snapshot
   std::uint64_t misses = 0;  // loads that found none, and folded from the start
-  std::uint64_t ignored =
-      0;                    // snapshots passed over: another fold, incarnation, history, or damage
-  std::uint64_t taken = 0;  // written
+  // Snapshots that were passed over: of another revision, incarnation or history, or damaged.
+  std::uint64_t ignored = 0;
+  std::uint64_t taken = 0;         // written
   std::uint64_t dropped = 0;       // not written, because too many waited or the disk failed
   std::uint64_t thinned = 0;       // removed by the retention
   std::uint64_t verified = 0;      // loads that were held against a replay
@@ -107,7 +111,8 @@ class SnapshotStore {
   SnapshotStore(const SnapshotStore&) = delete;
   SnapshotStore& operator=(const SnapshotStore&) = delete;
 
-  // Waits until what was taken so far is written, and says what became of it.
+  // Waits until what was taken so far is written, and says what became of it. Of a kBuffered store
+  // that is what is durable by now; the rest goes on waiting.
   absl::Status Flush();
   [[nodiscard]] SnapshotStats stats() const;
 
