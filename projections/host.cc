@@ -19,10 +19,19 @@ absl::StatusOr<std::unique_ptr<Projections>> Projections::Open(const Reader& rea
       new Projections(std::make_unique<Impl>(reader, nullptr, options)));
 }
 
+absl::Status Projections::Impl::Claim() {
+  if (claim_) return absl::OkStatus();
+  DAYBOOK_ASSIGN_OR_RETURN(ProcessClaim claim,
+                           ProcessClaim::Take(reader_.directory() / "projections"));
+  claim_.emplace(std::move(claim));
+  return absl::OkStatus();
+}
+
 absl::StatusOr<std::shared_ptr<Generation>> Projections::Impl::OpenGeneration(
     std::string_view name, std::uint64_t number, Generation::Access access,
     std::uint64_t map_bytes) {
   MutexLock lock(mutex_);
+  DAYBOOK_RETURN_IF_ERROR(Claim());
   std::shared_ptr<Generation>& entry = open_[{std::string(name), number}];
   if (entry != nullptr) return entry;
   auto opened = Generation::Open(FolderOf(name), number, access, map_bytes);
@@ -38,6 +47,7 @@ absl::StatusOr<std::shared_ptr<Generation>> Projections::Impl::CreateGeneration(
     std::string_view name, std::uint64_t number, const Checkpoint& initial,
     std::uint64_t map_bytes) {
   MutexLock lock(mutex_);
+  DAYBOOK_RETURN_IF_ERROR(Claim());
   open_.erase({std::string(name), number});
   DAYBOOK_ASSIGN_OR_RETURN(std::shared_ptr<Generation> created,
                            Generation::Create(FolderOf(name), number, initial, map_bytes));

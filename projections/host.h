@@ -5,8 +5,10 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -17,6 +19,7 @@
 #include "daybook/projections.h"
 #include "projections/generation.h"
 #include "projections/layout.h"
+#include "projections/process_claim.h"
 
 namespace daybook {
 
@@ -55,11 +58,13 @@ class Projections::Impl {
 
  private:
   using Key = std::pair<std::string, std::uint64_t>;
+  absl::Status Claim() DAYBOOK_REQUIRES(mutex_);
 
   const Reader& reader_;
   Store* const store_;
   const ProjectionsOptions options_;
   Mutex mutex_;
+  std::optional<ProcessClaim> claim_ DAYBOOK_GUARDED_BY(mutex_);  // with the first that is opened
   std::map<Key, std::shared_ptr<Generation>> open_ DAYBOOK_GUARDED_BY(mutex_);
   Mutex runners_mutex_;
   std::map<std::string, ProjectionRunner::Impl*, std::less<>> runners_

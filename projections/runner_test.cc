@@ -2,6 +2,7 @@
 
 #include <atomic>
 #include <filesystem>
+#include <fstream>
 #include <stdexcept>
 #include <thread>
 
@@ -109,6 +110,25 @@ TEST_CASE("a second runner of the same projection is refused, here and after the
   CHECK_OK(world->Run(ChainProjection("q"), {}));
   first.reset();
   CHECK_OK(world->Run(ChainProjection("p"), {}));
+}
+
+TEST_CASE(
+    "a second Projections of a store in one process opens nothing, and a leftover is no matter") {
+  World world(10);
+  std::filesystem::create_directory(world.path() / "projections");
+  std::ofstream(world.path() / "projections" / ".open-1-1") << "of a process that died";
+  auto second = Projections::Open(*world.store(), {});
+  REQUIRE_OK(second);
+  {
+    const auto runner = world.Run(ChainProjection("p"));
+    CHECK_FALSE(std::filesystem::exists(world.path() / "projections" / ".open-1-1"));
+    CHECK(absl::IsUnavailable((*second)->OpenModel("p").status()));
+    CHECK(absl::IsUnavailable((*second)->Run(ChainProjection("q"), {}).status()));
+  }
+  second->reset();
+  world.Reopen();
+  REQUIRE_OK(world.Run(ChainProjection("q"))->RunUntilCaughtUp());
+  CHECK(ListProjections(*world.store()).value() == std::vector<std::string>{"p", "q"});
 }
 
 TEST_CASE("another revision, filter or set of tables is refused until the read model is rebuilt") {

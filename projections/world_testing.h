@@ -24,6 +24,7 @@ class World {
     REQUIRE_OK(AppendMany(store_.get(), events, streams));
   }
   void Reopen() {
+    models_.clear();
     projections_.reset();
     store_.reset();
     auto store = Store::Open(folder_ / "store", SmallSegments());

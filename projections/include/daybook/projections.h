@@ -39,9 +39,9 @@ struct ProjectionsOptions {
 };
 
 // What this process has open of the projections of one store. LMDB allows a folder to be open once
-// in a process, so there is one of these in a process for each store: a second one is refused with
-// kUnavailable. Runners, read models and rebuilds must not outlive it, nor it the store.
-// Thread-safe.
+// in a process, so there is one of these in a process for each store: what a second one wants to
+// open is refused with kUnavailable. Runners, read models and rebuilds must not outlive it, nor it
+// the store. Thread-safe.
 class Projections {
  public:
   // In the writer's process: also skips can be recorded. In another: with a Reader. Writes nothing
