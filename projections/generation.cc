@@ -12,9 +12,7 @@
 namespace daybook {
 namespace {
 
-constexpr std::string_view kParked = "parked", kEffects = "effects";
-
-std::string TableName(std::string_view name) { return absl::StrCat("t.", ToAbsl(name)); }
+constexpr std::string_view kEffects = "effects";
 
 EnvironmentOptions OptionsFor(std::uint64_t map_bytes) {
   // Rows and checkpoint go together: what a crash of the machine undoes is posted again.
@@ -22,6 +20,8 @@ EnvironmentOptions OptionsFor(std::uint64_t map_bytes) {
 }
 
 }  // namespace
+
+std::string EnvironmentTableOf(std::string_view table) { return absl::StrCat("t.", ToAbsl(table)); }
 
 absl::StatusOr<std::shared_ptr<Generation>> Generation::Create(const std::filesystem::path& folder,
                                                                std::uint64_t number,
@@ -31,11 +31,11 @@ absl::StatusOr<std::shared_ptr<Generation>> Generation::Create(const std::filesy
   if (Directory::Exists(own)) DAYBOOK_RETURN_IF_ERROR(DiscardDerived(own));
   DAYBOOK_ASSIGN_OR_RETURN(std::unique_ptr<Environment> environment,
                            OpenShared(own, OptionsFor(map_bytes), IfMissing::kCreate));
-  for (const std::string_view name : {kMetaTable, kParked, kEffects}) {
+  for (const std::string_view name : {kMetaTable, kParkedTable, kEffects}) {
     DAYBOOK_RETURN_IF_ERROR(environment->OpenTable(name).status());
   }
   for (const TableSummary& table : initial.tables) {
-    DAYBOOK_RETURN_IF_ERROR(environment->OpenTable(TableName(table.name)).status());
+    DAYBOOK_RETURN_IF_ERROR(environment->OpenTable(EnvironmentTableOf(table.name)).status());
   }
   std::shared_ptr<Generation> generation(new Generation(own, number, std::move(environment)));
   DAYBOOK_ASSIGN_OR_RETURN(generation->meta_, generation->environment_->FindTable(kMetaTable));
@@ -67,13 +67,13 @@ absl::StatusOr<std::shared_ptr<Generation>> Generation::Open(const std::filesyst
 
 absl::Status Generation::OpenTables() {
   for (auto [handle, name] :
-       {std::pair{&meta_, kMetaTable}, {&parked_, kParked}, {&effects_, kEffects}}) {
+       {std::pair{&meta_, kMetaTable}, {&parked_, kParkedTable}, {&effects_, kEffects}}) {
     DAYBOOK_ASSIGN_OR_RETURN(*handle, environment_->FindTable(name));
   }
   DAYBOOK_ASSIGN_OR_RETURN(const Checkpoint checkpoint, ReadCheckpoint());
   for (const TableSummary& table : checkpoint.tables) {
     DAYBOOK_ASSIGN_OR_RETURN(const TableHandle handle,
-                             environment_->FindTable(TableName(table.name)));
+                             environment_->FindTable(EnvironmentTableOf(table.name)));
     names_.push_back(table.name);
     handles_.push_back(handle);
   }

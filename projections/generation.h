@@ -28,6 +28,9 @@ namespace daybook {
 
 // The table and the key in it that the checkpoint stands under.
 inline constexpr std::string_view kMetaTable = "meta", kCheckpointKey = "checkpoint";
+inline constexpr std::string_view kParkedTable = "parked";
+// What a table of the projection is called in the environment.
+std::string EnvironmentTableOf(std::string_view table);
 
 // Thread-safe. Open once in a process: a Host sees to that.
 class Generation {

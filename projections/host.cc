@@ -43,6 +43,13 @@ absl::StatusOr<std::shared_ptr<Generation>> Projections::Impl::OpenGeneration(
   return opened.status();
 }
 
+std::shared_ptr<Generation> Projections::Impl::FindOpen(std::string_view name,
+                                                        std::uint64_t number) {
+  MutexLock lock(mutex_);
+  const auto found = open_.find({std::string(name), number});
+  return found == open_.end() ? nullptr : found->second;
+}
+
 absl::StatusOr<std::shared_ptr<Generation>> Projections::Impl::CreateGeneration(
     std::string_view name, std::uint64_t number, const Checkpoint& initial,
     std::uint64_t map_bytes) {

@@ -41,6 +41,8 @@ class Projections::Impl {
                                                              std::uint64_t number,
                                                              Generation::Access access,
                                                              std::uint64_t map_bytes);
+  // What OpenGeneration has opened, or nullptr.
+  std::shared_ptr<Generation> FindOpen(std::string_view name, std::uint64_t number);
   // As Generation::Create; nobody has it open.
   absl::StatusOr<std::shared_ptr<Generation>> CreateGeneration(std::string_view name,
                                                                std::uint64_t number,

@@ -14,7 +14,6 @@ namespace daybook {
 namespace {
 
 constexpr std::string_view kKind = "parked";
-constexpr char kHead = 'h', kEvent = 'e', kRetry = 'r';
 // A handler may say much; what is kept of it is enough to see what is wrong.
 constexpr std::size_t kMessageBytesMax = 2000;
 constexpr std::size_t kBytesOfEvent = 64;   // about, in memory and on a page
@@ -28,13 +27,15 @@ std::string TableKeyOf(char kind, const Parts&... parts) {
   (KeyCodec<Parts>::Encode(parts, bytes), ...);
   return bytes;
 }
-std::string HeadKey(std::string_view key) { return TableKeyOf(kHead, std::string(key)); }
-std::string EventsPrefix(std::string_view key) { return TableKeyOf(kEvent, std::string(key)); }
+std::string HeadKey(std::string_view key) { return TableKeyOf(kParkedHead, std::string(key)); }
+std::string EventsPrefix(std::string_view key) {
+  return TableKeyOf(kParkedEvent, std::string(key));
+}
 std::string EventKey(std::string_view key, Position position) {
-  return TableKeyOf(kEvent, std::string(key), position);
+  return TableKeyOf(kParkedEvent, std::string(key), position);
 }
 std::string RetryKey(Timestamp time, std::string_view key) {
-  return TableKeyOf(kRetry, time, std::string(key));
+  return TableKeyOf(kParkedRetry, time, std::string(key));
 }
 
 absl::Status Damaged() {
@@ -107,9 +108,10 @@ template <class Visit>
 absl::Status VisitHeads(const Transaction& transaction, TableHandle table, const std::string& from,
                         const Visit& visit) {
   DAYBOOK_ASSIGN_OR_RETURN(TableCursor cursor, transaction.OpenCursor(table));
-  DAYBOOK_ASSIGN_OR_RETURN(bool found, cursor.Seek(from.empty() ? std::string(1, kHead) : from));
+  DAYBOOK_ASSIGN_OR_RETURN(bool found,
+                           cursor.Seek(from.empty() ? std::string(1, kParkedHead) : from));
   bool go_on = true;
-  while (found && go_on && cursor.key().front() == kHead) {
+  while (found && go_on && cursor.key().front() == kParkedHead) {
     std::string_view rest = cursor.key().substr(1);
     std::string key;
     if (!KeyCodec<std::string>::Decode(rest, &key) || !rest.empty()) return Damaged();
@@ -267,7 +269,7 @@ absl::StatusOr<std::vector<std::string>> Parking::Due(Timestamp now, std::size_t
   if (!next_retry_ || *next_retry_ > now) return keys;
   DAYBOOK_ASSIGN_OR_RETURN(const ReadTransaction transaction, environment_->BeginRead());
   DAYBOOK_ASSIGN_OR_RETURN(TableCursor cursor, transaction.OpenCursor(table_));
-  DAYBOOK_ASSIGN_OR_RETURN(bool found, cursor.Seek(std::string(1, kRetry)));
+  DAYBOOK_ASSIGN_OR_RETURN(bool found, cursor.Seek(std::string(1, kParkedRetry)));
   while (found && keys.size() < limit) {
     std::string_view rest = cursor.key().substr(1);
     Timestamp time;
@@ -364,7 +366,7 @@ absl::StatusOr<std::optional<Parking::Event>> Parking::FindEvent(std::string_vie
 absl::Status Parking::LoadNextRetry(const Transaction& transaction) {
   next_retry_.reset();
   DAYBOOK_ASSIGN_OR_RETURN(TableCursor cursor, transaction.OpenCursor(table_));
-  DAYBOOK_ASSIGN_OR_RETURN(const bool found, cursor.Seek(std::string(1, kRetry)));
+  DAYBOOK_ASSIGN_OR_RETURN(const bool found, cursor.Seek(std::string(1, kParkedRetry)));
   if (!found) return absl::OkStatus();
   std::string_view rest = cursor.key().substr(1);
   if (!KeyCodec<Timestamp>::Decode(rest, &next_retry_.emplace())) return Damaged();
@@ -413,8 +415,8 @@ absl::StatusOr<std::vector<ParkedKey>> ListParked(const Transaction& transaction
 absl::StatusOr<std::uint64_t> HashParked(const Transaction& transaction, TableHandle table) {
   Hasher64 hasher;
   DAYBOOK_ASSIGN_OR_RETURN(TableCursor cursor, transaction.OpenCursor(table));
-  DAYBOOK_ASSIGN_OR_RETURN(bool found, cursor.Seek(std::string(1, kEvent)));
-  while (found && cursor.key().front() == kEvent) {
+  DAYBOOK_ASSIGN_OR_RETURN(bool found, cursor.Seek(std::string(1, kParkedEvent)));
+  while (found && cursor.key().front() == kParkedEvent) {
     hasher.Update(AsBytes(cursor.key()));
     DAYBOOK_ASSIGN_OR_RETURN(found, cursor.Next());
   }

@@ -31,6 +31,9 @@
 
 namespace daybook {
 
+// How the keys of the table begin.
+inline constexpr char kParkedHead = 'h', kParkedEvent = 'e', kParkedRetry = 'r';
+
 // What there is of a parked key, without its events.
 struct ParkedHead {
   std::uint64_t events = 0;

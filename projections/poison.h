@@ -8,10 +8,14 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "daybook/event.h"
 #include "daybook/projection.h"
 #include "projections/record.h"
 
 namespace daybook {
+
+// An event of this key whose handler failed with `error`, at the first attempt.
+PoisonEvent DescribePoison(const EventView& event, std::string_view key, const absl::Status& error);
 
 // The status that says it, from which PoisonOf() gives `poison` back.
 absl::Status PoisonStatus(absl::StatusCode code, std::string_view projection,

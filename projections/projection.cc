@@ -54,6 +54,21 @@ absl::Status ValidateProjection(const Projection& projection) {
   return absl::OkStatus();
 }
 
+PoisonEvent DescribePoison(const EventView& event, std::string_view key,
+                           const absl::Status& error) {
+  return {
+      .position = event.position,
+      .stream = std::string(event.stream),
+      .version = event.version,
+      .type = std::string(event.type),
+      .id = event.id,
+      .key = std::string(key),
+      .code = error.code(),
+      .message = std::string(error.message()),
+      .attempts = 1,
+  };
+}
+
 void SetPoison(const PoisonEvent& poison, Record* record) {
   record->Set("poison.position", poison.position.value());
   record->Set("poison.stream", poison.stream);

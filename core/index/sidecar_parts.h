@@ -9,8 +9,8 @@
 #include <string_view>
 
 #include "absl/status/status.h"
+#include "base/bloom.h"
 #include "base/status.h"
-#include "index/bloom.h"
 #include "index/sidecar.h"
 #include "index/sidecar_format.h"
 #include "io/file_bytes.h"

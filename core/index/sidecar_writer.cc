@@ -6,11 +6,11 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "base/bloom.h"
+#include "base/radix_sort.h"
 #include "base/seeded_bug.h"
 #include "base/status.h"
 #include "index/active_arrays.h"
-#include "index/bloom.h"
-#include "index/radix_sort.h"
 #include "index/sidecar.h"
 #include "index/sidecar_format.h"
 #include "io/directory.h"

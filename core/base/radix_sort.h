@@ -1,8 +1,8 @@
 // Sorts words by their upper halves: in a sidecar's runs that half is (part of) a hash, so its bits
 // are as good as random and a radix sort takes a fraction of what a comparing one does.
 
-#ifndef DAYBOOK_INDEX_RADIX_SORT_H_
-#define DAYBOOK_INDEX_RADIX_SORT_H_
+#ifndef DAYBOOK_BASE_RADIX_SORT_H_
+#define DAYBOOK_BASE_RADIX_SORT_H_
 
 #include <array>
 #include <cstddef>
@@ -32,4 +32,4 @@ inline void RadixSortByUpperHalf(std::vector<std::uint64_t>* words) {
 
 }  // namespace daybook
 
-#endif  // DAYBOOK_INDEX_RADIX_SORT_H_
+#endif  // DAYBOOK_BASE_RADIX_SORT_H_

@@ -4,8 +4,8 @@
 // J. Singler, "Cache-, Hash- and Space-Efficient Bloom Filters", 2007). At 12 bits a key about 1 in
 // 150 absent keys is let through; a present one always is.
 
-#ifndef DAYBOOK_INDEX_BLOOM_H_
-#define DAYBOOK_INDEX_BLOOM_H_
+#ifndef DAYBOOK_BASE_BLOOM_H_
+#define DAYBOOK_BASE_BLOOM_H_
 
 #include <array>
 #include <cstddef>
@@ -82,4 +82,4 @@ class BloomBuilder {
 
 }  // namespace daybook
 
-#endif  // DAYBOOK_INDEX_BLOOM_H_
+#endif  // DAYBOOK_BASE_BLOOM_H_

@@ -1,9 +1,9 @@
-#include "index/bloom.h"
+#include "base/bloom.h"
 
 #include <algorithm>
 #include <random>
 
-#include "index/radix_sort.h"
+#include "base/radix_sort.h"
 #include "tests/catch.h"
 
 namespace daybook {
