@@ -9,10 +9,15 @@
 #include "absl/status/statusor.h"
 #include "cli/append.h"
 #include "cli/backup.h"
+#include "cli/bisect.h"
+#include "cli/explain.h"
 #include "cli/health.h"
 #include "cli/import.h"
 #include "cli/inspect.h"
 #include "cli/read.h"
+#include "cli/snapshot.h"
+#include "cli/sql.h"
+#include "cli/state.h"
 
 namespace daybook::cli {
 
@@ -23,7 +28,8 @@ struct TextFlags {
 
 using CommandLine =
     std::variant<TextFlags, ImportFlags, AppendFlags, ReadFlags, TailFlags, StreamsFlags,
-                 StatsFlags, VerifyFlags, RepairFlags, BackupFlags, RestoreFlags>;
+                 StateFlags, DiffFlags, BlameFlags, BisectFlags, SqlFlags, StatsFlags, VerifyFlags,
+                 RepairFlags, BackupFlags, RestoreFlags, SnapshotFlags>;
 
 // kInvalidArgument says what is wrong and names the help that tells how it is right.
 absl::StatusOr<CommandLine> ParseCommandLine(int argc, const char* const* argv);

@@ -179,6 +179,83 @@ TEST_CASE("backup and restore take their folders, and readers --no-mmap", "[cli]
   CHECK_FALSE(ParseAs<ReadFlags>({"read", "s"}).no_mmap);
 }
 
+TEST_CASE("state, diff and blame take a stream, a moment and a fold", "[cli][flags]") {
+  auto state = ParseAs<StateFlags>({"state", "s", "a-1"});
+  CHECK(state.stream == "a-1");
+  CHECK(state.fold.kind() == JsonFold::Kind::kMerge);
+  CHECK_FALSE(state.snapshots);
+  CHECK(state.snapshot_every == 1000);
+  state = ParseAs<StateFlags>({"state", "s", "a-1", "--fold", "sum:cents", "--as-of-version", "3",
+                               "--as-of-effective", "1970-01-01T00:00:04Z", "--snapshots",
+                               "--snapshot-every", "4"});
+  CHECK(state.fold.id() == "json.sum:cents");
+  CHECK(state.as_of.version == Version(3));
+  CHECK(state.as_of.effective_at == Timestamp(4'000'000'000));
+  CHECK(state.snapshots);
+  CHECK(state.snapshot_every == 4);
+  const auto diff = ParseAs<DiffFlags>({"diff", "s", "a-1", "--from-position", "0", "--to-position",
+                                        "7", "--as-of-effective", "1970-01-01T00:00:04Z"});
+  CHECK(diff.from == Position(0));
+  CHECK(diff.to == Position(7));
+  CHECK(diff.effective_at == Timestamp(4'000'000'000));
+  CHECK_FALSE(ParseAs<DiffFlags>({"diff", "s", "a", "--from-position", "1"}).to.has_value());
+  const auto blame =
+      ParseAs<BlameFlags>({"blame", "s", "a-1", "--field", "/a/b", "--as-of-position", "5"});
+  CHECK(blame.field == "/a/b");
+  CHECK(blame.as_of.position == Position(5));
+  CHECK(ParseAs<BlameFlags>({"blame", "s", "a", "--field", ""}).field.empty());
+}
+
+TEST_CASE("bisect, sql and snapshot take theirs", "[cli][flags]") {
+  const auto bisect = ParseAs<BisectFlags>(
+      {"bisect", "s", "a-1", "--where", "state < 0", "--monotone", "--fold", "count"});
+  CHECK(bisect.where == "state < 0");
+  CHECK(bisect.monotone);
+  CHECK(bisect.fold.kind() == JsonFold::Kind::kCount);
+  auto sql = ParseAs<SqlFlags>({"sql", "s", "SELECT 1"});
+  CHECK(sql.statement == "SELECT 1");
+  CHECK_FALSE(sql.format.has_value());
+  CHECK_FALSE(sql.max_rows.has_value());
+  CHECK(sql.timeout == std::chrono::milliseconds(0));
+  sql = ParseAs<SqlFlags>({"sql", "s", "SELECT 1", "--format", "csv", "--timeout", "1.5",
+                           "--max-rows", "0", "--as-of-recorded", "1970-01-01T00:00:03Z",
+                           "--as-of-effective", "1970-01-01T00:00:04Z", "--fold", "last"});
+  CHECK(sql.format == RowFormat::kCsv);
+  CHECK(sql.timeout == std::chrono::milliseconds(1500));
+  CHECK(sql.max_rows == 0);
+  CHECK(sql.as_of.recorded_at == Timestamp(3'000'000'000));
+  CHECK(sql.as_of.effective_at == Timestamp(4'000'000'000));
+  CHECK(sql.fold.kind() == JsonFold::Kind::kLast);
+  const auto drop = ParseAs<SnapshotFlags>({"snapshot", "drop", "s", "a-1"});
+  CHECK(drop.action == SnapshotFlags::Action::kDrop);
+  CHECK(drop.store == "s");
+  CHECK(drop.stream == "a-1");
+  CHECK(ParseAs<SnapshotFlags>({"snapshot", "list", "s"}).action == SnapshotFlags::Action::kList);
+}
+
+TEST_CASE("a wrong question says what is wrong", "[cli][flags]") {
+  using testing::HasText;
+  CHECK_THAT(ErrorOf({"state", "s"}), HasText("daybook state --help"));
+  CHECK_THAT(ErrorOf({"state", "s", "a", "--fold", "median"}), HasText("--fold"));
+  CHECK_THAT(ErrorOf({"state", "s", "a", "--fold", "sum:"}), HasText("--fold"));
+  CHECK_THAT(ErrorOf({"state", "s", "a", "--snapshot-every", "4"}), HasText("--snapshots"));
+  CHECK_THAT(ErrorOf({"state", "s", "a", "--as-of-effective", "2020-01-01T00:00:00"}),
+             HasText("--as-of-effective"));
+  CHECK_THAT(ErrorOf({"diff", "s", "a"}), HasText("--from-position"));
+  CHECK_THAT(ErrorOf({"diff", "s", "a", "--from-position", "1", "--as-of-version", "1"}),
+             HasText("--as-of-version"));
+  CHECK_THAT(ErrorOf({"blame", "s", "a"}), HasText("--field"));
+  CHECK_THAT(ErrorOf({"bisect", "s", "a"}), HasText("--where"));
+  CHECK_THAT(ErrorOf({"sql", "s"}), HasText("daybook sql --help"));
+  CHECK_THAT(ErrorOf({"sql", "s", "SELECT 1", "--as-of-version", "1"}), HasText("as-of-version"));
+  CHECK_THAT(ErrorOf({"sql", "s", "SELECT 1", "--format", "xml"}), HasText("--format"));
+  for (const char* timeout : {"0", "-1", "x", "1s", "nan", "inf", ""}) {
+    CHECK_THAT(ErrorOf({"sql", "s", "SELECT 1", "--timeout", timeout}), HasText("--timeout"));
+  }
+  CHECK_THAT(ErrorOf({"snapshot", "s"}), HasText("daybook snapshot --help"));
+  CHECK_THAT(ErrorOf({"snapshot", "make", "s"}), HasText("make"));
+}
+
 TEST_CASE("a wrong command line says what is wrong and where help is", "[cli][flags]") {
   using testing::HasText;
   CHECK_THAT(ErrorOf({}), HasText("--help"));
@@ -203,8 +280,9 @@ TEST_CASE("a wrong command line says what is wrong and where help is", "[cli][fl
 
 TEST_CASE("every command has a help", "[cli][flags]") {
   CHECK_THAT(ParseAs<TextFlags>({"--help"}).text, testing::HasText("import"));
-  for (const char* command : {"import", "append", "read", "tail", "streams", "stats", "verify",
-                              "repair", "backup", "restore"}) {
+  for (const char* command :
+       {"import", "append", "read", "tail", "streams", "stats", "verify", "repair", "backup",
+        "restore", "state", "diff", "blame", "bisect", "sql", "snapshot"}) {
     CHECK_THAT(ParseAs<TextFlags>({command, "--help"}).text, testing::HasText("STORE"));
   }
   CHECK_THAT(ParseAs<TextFlags>({"--version"}).text, testing::HasText("daybook "));

@@ -1,5 +1,6 @@
 #include "cli/console.h"
 
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -33,6 +34,14 @@ void WriteToStderr(std::string_view text) {
 }
 
 }  // namespace
+
+std::optional<std::size_t> Console::columns() {
+  constexpr std::size_t kUsual = 80;
+  if (isatty(1) == 0) return std::nullopt;
+  winsize size = {};
+  if (ioctl(1, TIOCGWINSZ, &size) != 0 || size.ws_col == 0) return kUsual;
+  return size.ws_col;
+}
 
 void Console::WriteLine(std::string_view line) {
   if (progress_shown_) WriteToStderr("\r\x1b[K");

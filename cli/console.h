@@ -3,7 +3,9 @@
 #ifndef DAYBOOK_CLI_CONSOLE_H_
 #define DAYBOOK_CLI_CONSOLE_H_
 
+#include <cstddef>
 #include <mutex>
+#include <optional>
 #include <string_view>
 
 #include "cli/errors.h"
@@ -19,6 +21,8 @@ class Console {
 
   [[nodiscard]] OutputMode mode() const { return mode_; }
   [[nodiscard]] Output& out() { return out_; }
+  // How wide the terminal is that stdout is; nothing where it is none.
+  [[nodiscard]] static std::optional<std::size_t> columns();
 
   // One line on stderr, in place of the progress line if one stands there.
   void PrintError(const absl::Status& status);

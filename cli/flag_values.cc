@@ -1,6 +1,7 @@
 #include "cli/flag_values.h"
 
 #include <charconv>
+#include <cmath>
 
 #include "absl/strings/str_cat.h"
 #include "cli/errors.h"
@@ -76,6 +77,28 @@ absl::Status ParseFlag(const char* flag, const FlagText& text, ExpectedVersion& 
     }
     value = ExpectedVersion::Exactly(Version(*count));
   }
+  return absl::OkStatus();
+}
+
+absl::Status ParseFlag(const char* flag, const FlagText& text, std::chrono::milliseconds& value) {
+  constexpr double kSecondsMax = 1e9;
+  if (!text.has_value()) return absl::OkStatus();
+  double seconds = 0;
+  const char* end = text->data() + text->size();
+  const auto [stopped, error] =
+      std::from_chars(text->data(), end, seconds, std::chars_format::fixed);
+  if (error != std::errc() || stopped != end || !(seconds >= 0.001 && seconds <= kSecondsMax)) {
+    return FlagError(flag, *text, "give seconds, from 0.001 to 1000000000");
+  }
+  value = std::chrono::milliseconds(std::llround(seconds * 1000));
+  return absl::OkStatus();
+}
+
+absl::Status ParseFlag(const char* flag, const FlagText& text, JsonFold& value) {
+  if (!text.has_value()) return absl::OkStatus();
+  absl::StatusOr<JsonFold> fold = JsonFold::Parse(*text);
+  if (!fold.ok()) return FlagError(flag, *text, fold.status().message());
+  value = *std::move(fold);
   return absl::OkStatus();
 }
 

@@ -3,12 +3,14 @@
 #ifndef DAYBOOK_CLI_FLAG_VALUES_H_
 #define DAYBOOK_CLI_FLAG_VALUES_H_
 
+#include <chrono>
 #include <cstdint>
 #include <optional>
 #include <string>
 
 #include "absl/status/status.h"
 #include "daybook/append.h"
+#include "daybook/json_fold.h"
 #include "daybook/values.h"
 
 namespace daybook::cli {
@@ -25,6 +27,10 @@ absl::Status ParseFlag(const char* flag, const FlagText& text, std::optional<Tim
 absl::Status ParseFlag(const char* flag, const FlagText& text, std::optional<EventId>& value);
 // any, none, exists or a count.
 absl::Status ParseFlag(const char* flag, const FlagText& text, ExpectedVersion& value);
+// Seconds, whole or with decimals, from 0.001 on.
+absl::Status ParseFlag(const char* flag, const FlagText& text, std::chrono::milliseconds& value);
+// merge, sum:FIELD, count, last.
+absl::Status ParseFlag(const char* flag, const FlagText& text, JsonFold& value);
 
 }  // namespace daybook::cli
 

@@ -22,11 +22,19 @@ absl::Status Run(const AppendFlags& flags, Console& console) { return RunAppend(
 absl::Status Run(const ReadFlags& flags, Console& console) { return RunRead(flags, console); }
 absl::Status Run(const TailFlags& flags, Console& console) { return RunTail(flags, console); }
 absl::Status Run(const StreamsFlags& flags, Console& console) { return RunStreams(flags, console); }
+absl::Status Run(const StateFlags& flags, Console& console) { return RunState(flags, console); }
+absl::Status Run(const DiffFlags& flags, Console& console) { return RunDiff(flags, console); }
+absl::Status Run(const BlameFlags& flags, Console& console) { return RunBlame(flags, console); }
+absl::Status Run(const BisectFlags& flags, Console& console) { return RunBisect(flags, console); }
+absl::Status Run(const SqlFlags& flags, Console& console) { return RunSql(flags, console); }
 absl::Status Run(const StatsFlags& flags, Console& console) { return RunStats(flags, console); }
 absl::Status Run(const VerifyFlags& flags, Console& console) { return RunVerify(flags, console); }
 absl::Status Run(const RepairFlags& flags, Console& console) { return RunRepair(flags, console); }
 absl::Status Run(const BackupFlags& flags, Console& console) { return RunBackup(flags, console); }
 absl::Status Run(const RestoreFlags& flags, Console& console) { return RunRestore(flags, console); }
+absl::Status Run(const SnapshotFlags& flags, Console& console) {
+  return RunSnapshot(flags, console);
+}
 
 // Also where the command line cannot be read: then --json may stand anywhere in it.
 OutputMode ModeOf(int argc, const char* const* argv) {

@@ -5,16 +5,21 @@ _daybook() {
   local command="" word
   for word in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
     case $word in
-      import | append | read | tail | streams | stats | verify | repair | backup | restore)
+      import | append | read | tail | streams | state | diff | blame | bisect | sql | stats | \
+        verify | repair | backup | restore | snapshot)
         command=$word
         break
         ;;
     esac
   done
   local filters="--category --type --tag --id --recorded-from --effective-from --limit --from"
+  local moment="--as-of-position --as-of-recorded"
   local flags="--help --json"
   case $command in
-    "") flags="import append read tail streams stats verify repair backup restore --help --version --json" ;;
+    "")
+      flags="import append read tail streams state diff blame bisect sql stats verify repair backup"
+      flags+=" restore snapshot --help --version --json"
+      ;;
     import)
       flags+=" --source --batch --durability --on-error --format --no-create --stream-field"
       flags+=" --type-field --time-field --data-field --data-base64-field --content-type-field"
@@ -25,11 +30,22 @@ _daybook() {
       flags+=" --no-create"
       ;;
     read)
-      flags+=" $filters --no-mmap --to --position --backwards --as-of-version --as-of-position"
-      flags+=" --as-of-recorded --as-of-effective"
+      flags+=" $filters --no-mmap --to --position --backwards $moment --as-of-version"
+      flags+=" --as-of-effective"
       ;;
     tail) flags+=" $filters --no-mmap --until" ;;
-    streams) flags+=" --no-mmap --category --prefix --as-of-position --as-of-recorded" ;;
+    streams) flags+=" --no-mmap --category --prefix $moment" ;;
+    state)
+      flags+=" --no-mmap --fold --snapshots --snapshot-every $moment --as-of-version"
+      flags+=" --as-of-effective"
+      ;;
+    diff) flags+=" --no-mmap --fold --from-position --to-position --as-of-effective" ;;
+    blame) flags+=" --no-mmap --fold --field $moment --as-of-version --as-of-effective" ;;
+    bisect)
+      flags+=" --no-mmap --fold --where --monotone $moment --as-of-version --as-of-effective"
+      ;;
+    sql) flags+=" --no-mmap --fold --format --timeout --max-rows $moment --as-of-effective" ;;
+    snapshot) flags+=" --no-mmap" ;;
     stats) flags+=" --no-mmap" ;;
     backup) flags+=" --fast --no-mmap" ;;
     verify) flags+=" --no-mmap --fast --snapshots --projections" ;;
@@ -38,7 +54,13 @@ _daybook() {
   case $previous in
     --durability) mapfile -t COMPREPLY < <(compgen -W "sync buffered" -- "$current") ;;
     --on-error) mapfile -t COMPREPLY < <(compgen -W "stop skip" -- "$current") ;;
-    --format) mapfile -t COMPREPLY < <(compgen -W "csv ndjson" -- "$current") ;;
+    --format)
+      local formats="csv ndjson"
+      [[ $command == sql ]] && formats="table json csv"
+      mapfile -t COMPREPLY < <(compgen -W "$formats" -- "$current")
+      ;;
+    --fold) mapfile -t COMPREPLY < <(compgen -W "merge sum: count last" -- "$current") ;;
+    snapshot) mapfile -t COMPREPLY < <(compgen -W "list drop" -- "$current") ;;
     --expect) mapfile -t COMPREPLY < <(compgen -W "any none exists" -- "$current") ;;
     *)
       if [[ $current == -* || -z $command ]]; then
