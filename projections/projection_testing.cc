@@ -4,8 +4,6 @@
 #include <utility>
 
 #include "base/checksum.h"
-#include "tests/catch.h"
-#include "tests/temp_store.h"
 
 namespace daybook::testing {
 
@@ -72,49 +70,6 @@ absl::Status AppendMany(Store* store, int events, int streams, int in_commit) {
     commit.Clear();
   }
   return absl::OkStatus();
-}
-
-World::World(int events, int streams) {
-  Reopen();
-  REQUIRE_OK(AppendMany(store_.get(), events, streams));
-}
-
-void World::Reopen() {
-  CloseProjections();
-  store_.reset();
-  auto store = Store::Open(folder_ / "store", SmallSegments());
-  REQUIRE_OK(store);
-  store_ = *std::move(store);
-  auto projections = Projections::Open(*store_, {});
-  REQUIRE_OK(projections);
-  projections_ = *std::move(projections);
-}
-
-void World::CloseProjections() {
-  models_.clear();
-  projections_.reset();
-}
-
-std::unique_ptr<ProjectionRunner> World::Run(Projection projection,
-                                             const RunnerOptions& options) const {
-  auto runner = projections_->Run(std::move(projection), options);
-  REQUIRE_OK(runner);
-  return *std::move(runner);
-}
-
-ReadSnapshot World::Read(const std::string& name) const {
-  auto model = projections_->OpenModel(name);
-  REQUIRE_OK(model);
-  auto snapshot = (*model)->Read();
-  REQUIRE_OK(snapshot);
-  models_.push_back(*std::move(model));
-  return *std::move(snapshot);
-}
-
-void World::CheckWhole(const std::string& name) const {
-  const ReadSnapshot snapshot = Read(name);
-  CHECK(snapshot.position() == store_->durable());
-  CHECK(ChainsOf(snapshot).value() == ChainsOfLog(*store_).value());
 }
 
 }  // namespace daybook::testing

@@ -6,17 +6,13 @@
 #define DAYBOOK_PROJECTIONS_PROJECTION_TESTING_H_
 
 #include <cstdint>
-#include <filesystem>
 #include <functional>
 #include <map>
-#include <memory>
 #include <string>
-#include <vector>
 
 #include "absl/status/statusor.h"
 #include "daybook/projections.h"
 #include "daybook/store.h"
-#include "tests/temp_folder.h"
 
 namespace daybook::testing {
 
@@ -44,30 +40,6 @@ absl::StatusOr<Chains> ChainsOf(const ReadSnapshot& snapshot);
 // Appends `events` events, in commits of `in_commit`, over `streams` streams named "acct-N" and
 // "other-N" in turn, of the types "A" and "B"; the data of each is {"n":<its number>}.
 absl::Status AppendMany(Store* store, int events, int streams, int in_commit = 10);
-
-// A store with its projections; Reopen() is a new process, as far as the files know.
-class World {
- public:
-  explicit World(int events = 0, int streams = 7);
-  void Reopen();
-  // Closes the projections, with all that was read of them; the store stays.
-  void CloseProjections();
-  [[nodiscard]] Store* store() const { return store_.get(); }
-  Projections* operator->() const { return projections_.get(); }
-  [[nodiscard]] std::filesystem::path path() const { return folder_ / "store"; }
-
-  [[nodiscard]] std::unique_ptr<ProjectionRunner> Run(Projection projection,
-                                                      const RunnerOptions& options = {}) const;
-  [[nodiscard]] ReadSnapshot Read(const std::string& name) const;
-  // The read model of a ChainProjection says what the log does, all of it.
-  void CheckWhole(const std::string& name) const;
-
- private:
-  TempFolder folder_;
-  std::unique_ptr<Store> store_;
-  std::unique_ptr<Projections> projections_;
-  mutable std::vector<std::unique_ptr<ReadModel>> models_;
-};
 
 }  // namespace daybook::testing
 

@@ -15,6 +15,7 @@
 #include "projections/host.h"
 #include "projections/layout.h"
 #include "projections/projection_testing.h"
+#include "projections/world_testing.h"
 #include "tests/catch.h"
 
 namespace daybook::testing {
