@@ -67,8 +67,10 @@ absl::StatusOr<ProjectionStatus> ReadProjectionStatus(const Reader& reader, std:
   DAYBOOK_RETURN_IF_ERROR(ValidateProjectionName(name));
   const std::filesystem::path folder = ProjectionFolder(reader.directory(), name);
   DAYBOOK_ASSIGN_OR_RETURN(const Current current, CurrentOf(folder, name));
+  // It is never synced, so a crash of the machine may leave anything of it: then it says nothing.
   absl::StatusOr<ProjectionStatus> written = ReadStatusFile(folder);
-  if (!written.ok() && !absl::IsNotFound(written.status())) return written.status();
+  const bool is_lost = absl::IsNotFound(written.status()) || absl::IsDataLoss(written.status());
+  if (!written.ok() && !is_lost) return written.status();
   ProjectionStatus status = written.value_or(ProjectionStatus());
   status.name = std::string(name);
   const std::int64_t age = SystemNow().unix_nanoseconds() - status.heartbeat.unix_nanoseconds();
