@@ -29,6 +29,7 @@ absl::StatusOr<CommandLine> ParseCommandLine(int argc, const char* const* argv) 
   AddReadingCommands(app, chosen);
   AddPastCommands(app, chosen);
   AddStoreCommands(app, chosen);
+  AddProjectionCommands(app, chosen);
   try {
     app.parse(argc, argv);
   } catch (const CLI::CallForVersion& version) {

@@ -14,6 +14,7 @@
 #include "cli/health.h"
 #include "cli/import.h"
 #include "cli/inspect.h"
+#include "cli/projection.h"
 #include "cli/read.h"
 #include "cli/snapshot.h"
 #include "cli/sql.h"
@@ -29,7 +30,7 @@ struct TextFlags {
 using CommandLine =
     std::variant<TextFlags, ImportFlags, AppendFlags, ReadFlags, TailFlags, StreamsFlags,
                  StateFlags, DiffFlags, BlameFlags, BisectFlags, SqlFlags, StatsFlags, VerifyFlags,
-                 RepairFlags, BackupFlags, RestoreFlags, SnapshotFlags>;
+                 RepairFlags, BackupFlags, RestoreFlags, SnapshotFlags, ProjectionFlags>;
 
 // kInvalidArgument says what is wrong and names the help that tells how it is right.
 absl::StatusOr<CommandLine> ParseCommandLine(int argc, const char* const* argv);

@@ -233,6 +233,54 @@ TEST_CASE("bisect, sql and snapshot take theirs", "[cli][flags]") {
   CHECK(ParseAs<SnapshotFlags>({"snapshot", "list", "s"}).action == SnapshotFlags::Action::kList);
 }
 
+TEST_CASE("projection takes an action, and the flags of that action", "[cli][flags]") {
+  using Action = ProjectionFlags::Action;
+  auto run =
+      ParseAs<ProjectionFlags>({"projection", "s", "run", "sums", "--kind", "sum", "--by",
+                                "category", "--field", "/a/b", "--on-poison", "park", "--follow"});
+  CHECK(run.action == Action::kRun);
+  CHECK(run.store == "s");
+  CHECK(run.name == "sums");
+  REQUIRE(run.builtin);
+  CHECK(run.builtin->kind == BuiltinProjection::Kind::kSum);
+  CHECK(run.builtin->by == BuiltinProjection::By::kCategory);
+  CHECK(run.builtin->field == "/a/b");
+  CHECK(run.on_poison == OnPoison::kParkByKey);
+  CHECK(run.follow);
+  run = ParseAs<ProjectionFlags>({"projection", "s", "run", "sums"});
+  CHECK_FALSE(run.builtin);
+  CHECK(run.on_poison == OnPoison::kStop);
+  CHECK(ParseAs<ProjectionFlags>({"projection", "s", "status"}).name.empty());
+  CHECK(ParseAs<ProjectionFlags>({"projection", "s", "status", "--prometheus"}).prometheus);
+  CHECK(ParseAs<ProjectionFlags>({"projection", "s", "rebuild", "p", "--threads", "2"}).threads ==
+        2);
+  CHECK_FALSE(ParseAs<ProjectionFlags>({"projection", "s", "retry", "p"}).key);
+  CHECK(ParseAs<ProjectionFlags>({"projection", "s", "retry", "p", "--key", ""}).key == "");
+  const auto skip = ParseAs<ProjectionFlags>(
+      {"projection", "s", "skip", "p", "--position", "7", "--reason", "{}", "--actor", "ann"});
+  CHECK(skip.action == Action::kSkip);
+  CHECK(skip.position == Position(7));
+  CHECK(skip.reason == "{}");
+  CHECK(skip.actor == "ann");
+}
+
+TEST_CASE("a projection's action refuses what is not for it", "[cli][flags]") {
+  using testing::HasText;
+  CHECK_THAT(ErrorOf({"projection", "s"}), HasText("daybook projection --help"));
+  CHECK_THAT(ErrorOf({"projection", "s", "run"}), HasText("NAME"));
+  CHECK_THAT(ErrorOf({"projection", "s", "status", ""}), HasText("NAME"));
+  CHECK_THAT(ErrorOf({"projection", "s", "paint", "p"}), HasText("paint"));
+  CHECK_THAT(ErrorOf({"projection", "s", "run", "p", "--kind", "count"}), HasText("--by"));
+  CHECK_THAT(ErrorOf({"projection", "s", "run", "p", "--by", "type"}), HasText("--kind"));
+  CHECK_THAT(ErrorOf({"projection", "s", "run", "p", "--kind", "sum", "--by", "type"}),
+             HasText("field"));
+  CHECK_THAT(ErrorOf({"projection", "s", "status", "--follow"}), HasText("--follow is not for"));
+  CHECK_THAT(ErrorOf({"projection", "s", "run", "p", "--threads", "2"}), HasText("--threads"));
+  CHECK_THAT(ErrorOf({"projection", "s", "rebuild", "p", "--threads", "65"}), HasText("--threads"));
+  CHECK_THAT(ErrorOf({"projection", "s", "skip", "p", "--reason", "r"}), HasText("--position"));
+  CHECK_THAT(ErrorOf({"projection", "s", "skip", "p", "--position", "1"}), HasText("--reason"));
+}
+
 TEST_CASE("a wrong question says what is wrong", "[cli][flags]") {
   using testing::HasText;
   CHECK_THAT(ErrorOf({"state", "s"}), HasText("daybook state --help"));
@@ -282,7 +330,7 @@ TEST_CASE("every command has a help", "[cli][flags]") {
   CHECK_THAT(ParseAs<TextFlags>({"--help"}).text, testing::HasText("import"));
   for (const char* command :
        {"import", "append", "read", "tail", "streams", "stats", "verify", "repair", "backup",
-        "restore", "state", "diff", "blame", "bisect", "sql", "snapshot"}) {
+        "restore", "state", "diff", "blame", "bisect", "sql", "snapshot", "projection"}) {
     CHECK_THAT(ParseAs<TextFlags>({command, "--help"}).text, testing::HasText("STORE"));
   }
   CHECK_THAT(ParseAs<TextFlags>({"--version"}).text, testing::HasText("daybook "));

@@ -8,10 +8,11 @@
 
 namespace daybook::cli {
 
-void AddAppendingCommands(CLI::App& app, Finish& chosen);  // import, append
-void AddReadingCommands(CLI::App& app, Finish& chosen);    // read, tail, streams
-void AddPastCommands(CLI::App& app, Finish& chosen);       // state, diff, blame, bisect, sql
-void AddStoreCommands(CLI::App& app, Finish& chosen);      // stats ... restore, snapshot
+void AddAppendingCommands(CLI::App& app, Finish& chosen);   // import, append
+void AddReadingCommands(CLI::App& app, Finish& chosen);     // read, tail, streams
+void AddPastCommands(CLI::App& app, Finish& chosen);        // state, diff, blame, bisect, sql
+void AddProjectionCommands(CLI::App& app, Finish& chosen);  // projection
+void AddStoreCommands(CLI::App& app, Finish& chosen);       // stats ... restore, snapshot
 
 }  // namespace daybook::cli
 

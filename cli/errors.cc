@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "cli/strings.h"
 #include "daybook/error.h"
+#include "daybook/projection.h"
 
 namespace daybook::cli {
 namespace {
@@ -41,6 +42,17 @@ Json DetailOf(const absl::Status& status) {
       detail["positions"] = {damage->first_position.value(), damage->last_position.value()};
     }
   }
+  if (const std::optional<PoisonEvent> poison = PoisonOf(status)) {
+    detail["position"] = poison->position.value();
+    detail["stream"] = poison->stream;
+    detail["version"] = poison->version.value();
+    detail["type"] = poison->type;
+    detail["id"] = poison->id.ToString();
+    detail["key"] = poison->key;
+    detail["code"] = CodeName(poison->code);
+    detail["error"] = poison->message;
+    detail["attempts"] = poison->attempts;
+  }
   if (const auto input = status.GetPayload(kInputPayload)) {
     detail.update(Json::parse(std::string(*input), nullptr, /*allow_exceptions=*/false));
   }
@@ -56,6 +68,7 @@ std::string OneLine(std::string text) {
 }  // namespace
 
 int ExitCodeOf(const absl::Status& status) {
+  if (PoisonOf(status)) return 10;
   switch (status.code()) {
     case absl::StatusCode::kOk:
       return 0;

@@ -14,7 +14,7 @@ namespace daybook::cli {
 // How a command speaks: to a person, or in JSON (with --json, or where stdout is no terminal).
 enum class OutputMode : std::uint8_t { kText, kJson };
 
-// The exit code that the contract gives to a status: 0, 1..9, 70 or 130.
+// The exit code that the contract gives to a status: 0, 1..10, 70 or 130.
 int ExitCodeOf(const absl::Status& status);
 
 // The code's name as it stands in an error's JSON: "aborted", "data_loss", ...

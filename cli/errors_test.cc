@@ -2,7 +2,11 @@
 
 #include <nlohmann/json.hpp>
 
+#include "daybook/builtin_projection.h"
+#include "daybook/projections.h"
+#include "daybook/store.h"
 #include "tests/catch.h"
+#include "tests/temp_folder.h"
 
 namespace daybook::cli {
 namespace {
@@ -31,6 +35,33 @@ TEST_CASE("each code has the exit code of the contract", "[cli][errors]") {
     INFO(CodeName(code));
     CHECK(ExitCodeOf(absl::Status(code, "x")) == exit_code);
   }
+}
+
+TEST_CASE("a projection that stopped at an event has a code of its own, and says which event",
+          "[cli][errors]") {
+  const testing::TempFolder folder;
+  const auto store = Store::Open(folder.path(), {});
+  REQUIRE_OK(store);
+  REQUIRE_OK((*store)->Append("a-1", ExpectedVersion::Any(),
+                              {{.type = "Paid", .data = AsBytes(R"({"n":"five"})")}}));
+  const auto projections = Projections::Open(**store, {});
+  REQUIRE_OK(projections);
+  const auto runner =
+      (*projections)->Run(BuiltinProjection::Make("sum", "stream", "n")->ToProjection("p"), {});
+  REQUIRE_OK(runner);
+  const absl::Status stopped = (*runner)->RunUntilCaughtUp();
+  CHECK(ExitCodeOf(stopped) == 10);
+  const auto detail =
+      nlohmann::json::parse(RenderError(stopped, OutputMode::kJson))["error"]["detail"];
+  CHECK(detail["position"] == 1);
+  CHECK(detail["stream"] == "a-1");
+  CHECK(detail["version"] == 1);
+  CHECK(detail["type"] == "Paid");
+  CHECK(detail["id"] == (*(*store)->EventAt(Position(1)))->id.ToString());
+  CHECK(detail["key"] == "a-1");
+  CHECK(detail["code"] == "invalid_argument");
+  CHECK(detail["attempts"] == 1);
+  CHECK(!detail["error"].get<std::string>().empty());
 }
 
 TEST_CASE("an error is one line of text", "[cli][errors]") {

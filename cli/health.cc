@@ -1,14 +1,17 @@
 #include "cli/health.h"
 
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <system_error>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "cli/open_store.h"
 #include "cli/progress.h"
 #include "daybook/json_fold.h"
+#include "daybook/rebuild.h"
 #include "daybook/snapshots.h"
 #include "daybook/store.h"
 
@@ -51,44 +54,52 @@ void PrintReport(const VerifyReport& report, Console& console) {
                   " positions verified, ", report.findings.size(), " findings\n");
 }
 
-// Projections are made by parts that this version does not have. What it does not check it must not
-// call whole.
-absl::Status RefuseIfThere(const std::string& store, const char* folder) {
+// Adds what is wrong in a folder of what is derived. It is looked at by way of the log: where that
+// cannot be opened, its own findings say why.
+absl::Status VerifyDerived(const VerifyFlags& flags, const char* folder, Console& console,
+                           VerifyReport& report,
+                           const std::function<absl::Status(const Reader& reader)>& verify) {
   std::error_code error;
-  const std::filesystem::path path = std::filesystem::path(store) / folder;
-  if (!std::filesystem::exists(path, error)) return absl::OkStatus();
-  return absl::FailedPreconditionError(
-      absl::StrCat("cannot verify ", folder, ", ", path.string(),
-                   ", use the newer version of daybook that made them"));
-}
-
-// Adds what is wrong with the snapshots. They are looked at by way of the log: where it cannot be
-// opened, its own findings say why.
-absl::Status VerifySnapshotsOf(const VerifyFlags& flags, Console& console, VerifyReport& report) {
-  std::error_code error;
-  if (!std::filesystem::exists(std::filesystem::path(flags.store) / "snapshots", error)) {
+  if (!std::filesystem::exists(std::filesystem::path(flags.store) / folder, error)) {
     return absl::OkStatus();
   }
   const absl::StatusOr<std::unique_ptr<Reader>> reader =
       OpenForRead(flags.store, flags.no_mmap, console);
   if (!reader.ok()) return report.ok() ? reader.status() : absl::OkStatus();
-  const absl::StatusOr<SnapshotVerifyReport> snapshots = VerifySnapshots(**reader, JsonFold::Find);
-  if (!snapshots.ok()) return snapshots.status();
-  report.findings.insert(report.findings.end(), snapshots->findings.begin(),
-                         snapshots->findings.end());
-  if (snapshots->checked > 0) {
-    console.PrintNotice(
-        Notice::Severity::kInfo,
-        absl::StrCat(snapshots->checked, " snapshots are of folds that this command does not ",
-                     "know, ", flags.store, ", their states were not held against a replay"));
-  }
-  return absl::OkStatus();
+  return verify(**reader);
+}
+
+void AddFindings(const std::vector<Finding>& findings, VerifyReport& report) {
+  report.findings.insert(report.findings.end(), findings.begin(), findings.end());
+}
+
+absl::Status VerifySnapshotsOf(const VerifyFlags& flags, Console& console, VerifyReport& report) {
+  return VerifyDerived(flags, "snapshots", console, report, [&](const Reader& reader) {
+    const absl::StatusOr<SnapshotVerifyReport> snapshots = VerifySnapshots(reader, JsonFold::Find);
+    if (!snapshots.ok()) return snapshots.status();
+    AddFindings(snapshots->findings, report);
+    if (snapshots->checked > 0) {
+      console.PrintNotice(
+          Notice::Severity::kInfo,
+          absl::StrCat(snapshots->checked, " snapshots are of folds that this command does not ",
+                       "know, ", flags.store, ", their states were not held against a replay"));
+    }
+    return absl::OkStatus();
+  });
+}
+
+absl::Status VerifyProjectionsOf(const VerifyFlags& flags, Console& console, VerifyReport& report) {
+  return VerifyDerived(flags, "projections", console, report, [&](const Reader& reader) {
+    const absl::StatusOr<ProjectionVerifyReport> projections = VerifyProjections(reader);
+    if (!projections.ok()) return projections.status();
+    AddFindings(projections->findings, report);
+    return absl::OkStatus();
+  });
 }
 
 }  // namespace
 
 absl::Status RunVerify(const VerifyFlags& flags, Console& console) {
-  if (flags.projections) DAYBOOK_CLI_RETURN_IF_ERROR(RefuseIfThere(flags.store, "projections"));
   Progress progress(console, "verifying", "");
   VerifyOptions options;
   options.fast = flags.fast;
@@ -100,6 +111,9 @@ absl::Status RunVerify(const VerifyFlags& flags, Console& console) {
   if (!report.ok()) return report.status();
   if (flags.snapshots) {
     DAYBOOK_CLI_RETURN_IF_ERROR(VerifySnapshotsOf(flags, console, *report));
+  }
+  if (flags.projections) {
+    DAYBOOK_CLI_RETURN_IF_ERROR(VerifyProjectionsOf(flags, console, *report));
   }
   PrintReport(*report, console);
   if (report->ok()) return absl::OkStatus();

@@ -9,6 +9,7 @@
 #include "projections/host.h"
 #include "projections/parking.h"
 #include "projections/runner.h"
+#include "projections/status_file.h"
 
 namespace daybook {
 namespace {
@@ -40,7 +41,7 @@ absl::StatusOr<ProjectionStatus> Projections::Status(std::string_view name) cons
     return absl::OkStatus();
   }));
   if (status) return *std::move(status);
-  return ReadProjectionStatus(impl_->reader(), name);
+  return ReadProjectionStatus(impl_->reader(), name, OnBadStatusFile::kDoWithout);
 }
 
 absl::Status Projections::Skip(const ProjectionSkip& skip) {

@@ -6,7 +6,7 @@ _daybook() {
   for word in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
     case $word in
       import | append | read | tail | streams | state | diff | blame | bisect | sql | stats | \
-        verify | repair | backup | restore | snapshot)
+        verify | repair | backup | restore | snapshot | projection)
         command=$word
         break
         ;;
@@ -18,7 +18,7 @@ _daybook() {
   case $command in
     "")
       flags="import append read tail streams state diff blame bisect sql stats verify repair backup"
-      flags+=" restore snapshot --help --version --json"
+      flags+=" restore snapshot projection --help --version --json"
       ;;
     import)
       flags+=" --source --batch --durability --on-error --format --no-create --stream-field"
@@ -46,6 +46,11 @@ _daybook() {
       ;;
     sql) flags+=" --no-mmap --fold --format --timeout --max-rows $moment --as-of-effective" ;;
     snapshot) flags+=" --no-mmap" ;;
+    projection)
+      flags+=" --no-mmap --kind --by --field --on-poison --follow --prometheus --threads --key"
+      flags+=" --position --reason --actor"
+      flags+=" run status show rebuild compare promote rollback parked retry skip"
+      ;;
     stats) flags+=" --no-mmap" ;;
     backup) flags+=" --fast --no-mmap" ;;
     verify) flags+=" --no-mmap --fast --snapshots --projections" ;;
@@ -61,9 +66,13 @@ _daybook() {
       ;;
     --fold) mapfile -t COMPREPLY < <(compgen -W "merge sum: count last" -- "$current") ;;
     snapshot) mapfile -t COMPREPLY < <(compgen -W "list drop" -- "$current") ;;
+    --kind) mapfile -t COMPREPLY < <(compgen -W "count sum last" -- "$current") ;;
+    --by) mapfile -t COMPREPLY < <(compgen -W "stream category type" -- "$current") ;;
+    --on-poison) mapfile -t COMPREPLY < <(compgen -W "stop park" -- "$current") ;;
     --expect) mapfile -t COMPREPLY < <(compgen -W "any none exists" -- "$current") ;;
     *)
-      if [[ $current == -* || -z $command ]]; then
+      if [[ $current == -* || -z $command ]] ||
+        [[ $command == projection && $previous != projection ]]; then
         mapfile -t COMPREPLY < <(compgen -W "$flags" -- "$current")
       else
         mapfile -t COMPREPLY < <(compgen -f -- "$current")
