@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/checksum.h"
+#include "base/seeded_bug.h"
 #include "base/status.h"
 
 namespace daybook {
@@ -149,7 +150,10 @@ void EventFeed::Decode(Chunk* chunk) {
 absl::Status EventFeed::Deal(Chunk* chunk) {
   std::string key;
   const auto deal = [&](const EventView& event, std::string_view own_key, bool failed) {
-    chunk->batches[ThreadOf(own_key, threads_)].items.push_back({event, own_key, failed});
+    const unsigned thread = IsSeeded(SeededBug::kOrderBrokenOnTwoThreads)
+                                ? static_cast<unsigned>(event.position.value() % threads_)
+                                : ThreadOf(own_key, threads_);
+    chunk->batches[thread].items.push_back({event, own_key, failed});
   };
   for (;;) {
     DAYBOOK_ASSIGN_OR_RETURN(const EventView* const event, chunk->cursor->Next());

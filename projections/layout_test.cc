@@ -2,6 +2,8 @@
 
 #include <filesystem>
 #include <fstream>
+#include <iterator>
+#include <string>
 
 #include "projections/generation.h"
 #include "tests/catch.h"
@@ -49,6 +51,17 @@ TEST_CASE("CURRENT reads back as it was written, with and without a previous gen
     REQUIRE_OK(WriteCurrent(folder.path(), current));
     CHECK(ReadCurrent(folder.path()).value() == current);
   }
+}
+
+TEST_CASE("CURRENT has the bytes that docs/format/projections.md shows") {
+  const testing::TempFolder folder;
+  const Current current{.generation = 3, .previous = 2, .effects_floor = Position(1200)};
+  REQUIRE_OK(WriteCurrent(folder.path(), current));
+  std::ifstream file(folder / "CURRENT");
+  const std::string bytes(std::istreambuf_iterator<char>(file), {});
+  CHECK(bytes ==
+        "daybook current 1\ngeneration=3\nprevious=2\neffects_floor=1200\n"
+        "checksum=5fb3a44544d6db1c\n");
 }
 
 TEST_CASE("a generation is made whole, listed by its number, and removed") {

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "base/seeded_bug.h"
 #include "base/status.h"
 #include "projections/poison.h"
 
@@ -180,7 +181,7 @@ absl::Status Poster::ExtendTo(Position to, const std::function<bool()>& keep_goi
     if (full()) return absl::OkStatus();
   }
   // Nothing between the last event that matched and here did.
-  scanned_ = to;
+  if (!IsSeeded(SeededBug::kFilteredBatchStays) || matched_ > 0) scanned_ = to;
   return absl::OkStatus();
 }
 
@@ -275,6 +276,11 @@ absl::Status Poster::Commit() {
   next.parked = parking_->events();
   next.parked_keys = parking_->keys();
   Checkpoint written;
+  if (IsSeeded(SeededBug::kCheckpointBeforeRows)) {
+    DAYBOOK_RETURN_IF_ERROR(generation_->Write([&](WriteTransaction& transaction) {
+      return generation_->WriteCheckpoint(next, &transaction);
+    }));
+  }
   const absl::Status committed =
       generation_->Write([&](WriteTransaction& transaction) -> absl::Status {
         written = next;
@@ -288,6 +294,7 @@ absl::Status Poster::Commit() {
   DAYBOOK_RETURN_IF_ERROR(committed);
   rows_.Committed(limits_.cache_bytes_max);
   if (effects_ != nullptr) effects_->Committed();
+  if (IsSeeded(SeededBug::kBatchTwice)) scanned_ = checkpoint_.position;
   checkpoint_ = std::move(written);
   matched_ = parked_ = 0;
   return parking_->Committed();

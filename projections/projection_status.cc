@@ -63,16 +63,14 @@ void FillFromCheckpoint(const Checkpoint& checkpoint, ProjectionStatus* status) 
 
 }  // namespace
 
-absl::StatusOr<ProjectionStatus> ReadProjectionStatus(const Reader& reader, std::string_view name,
-                                                      OnBadStatusFile on_bad_file) {
+absl::StatusOr<ProjectionStatus> ReadProjectionStatus(const Reader& reader, std::string_view name) {
   DAYBOOK_RETURN_IF_ERROR(ValidateProjectionName(name));
   const std::filesystem::path folder = ProjectionFolder(reader.directory(), name);
   DAYBOOK_ASSIGN_OR_RETURN(const Current current, CurrentOf(folder, name));
+  // It is never synced, so a crash of the machine may leave anything of it: then it says nothing.
   absl::StatusOr<ProjectionStatus> written = ReadStatusFile(folder);
-  const bool usable =
-      written.ok() || absl::IsNotFound(written.status()) ||
-      (absl::IsDataLoss(written.status()) && on_bad_file == OnBadStatusFile::kDoWithout);
-  if (!usable) return written.status();
+  const bool is_lost = absl::IsNotFound(written.status()) || absl::IsDataLoss(written.status());
+  if (!written.ok() && !is_lost) return written.status();
   ProjectionStatus status = written.value_or(ProjectionStatus());
   status.name = std::string(name);
   const std::int64_t age = SystemNow().unix_nanoseconds() - status.heartbeat.unix_nanoseconds();
@@ -95,10 +93,6 @@ absl::StatusOr<ProjectionStatus> ReadProjectionStatus(const Reader& reader, std:
   status.effects_floor = current.effects_floor;
   DAYBOOK_RETURN_IF_ERROR(FillBehind(reader, &status));
   return status;
-}
-
-absl::StatusOr<ProjectionStatus> ReadProjectionStatus(const Reader& reader, std::string_view name) {
-  return ReadProjectionStatus(reader, name, OnBadStatusFile::kFail);
 }
 
 absl::StatusOr<std::vector<std::string>> ListProjections(const Reader& reader) {

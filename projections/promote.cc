@@ -230,7 +230,8 @@ absl::StatusOr<std::shared_ptr<Generation>> OpenCandidate(Projections::Impl* hos
   for (auto number = numbers.rbegin(); number != numbers.rend(); ++number) {
     absl::StatusOr<std::shared_ptr<Generation>> generation =
         host->OpenGeneration(name, *number, Generation::Access::kReader, kMapBytes);
-    if (absl::IsNotFound(generation.status())) continue;  // a rebuild has not come to its load yet
+    // A rebuild has not come to its load yet, or died before it did.
+    if (absl::IsNotFound(generation.status()) || absl::IsDataLoss(generation.status())) continue;
     if (!generation.ok()) return generation.status();
     DAYBOOK_ASSIGN_OR_RETURN(const Checkpoint checkpoint, (*generation)->ReadCheckpoint());
     if (checkpoint.built) return generation;

@@ -9,7 +9,6 @@
 #include "projections/host.h"
 #include "projections/parking.h"
 #include "projections/runner.h"
-#include "projections/status_file.h"
 
 namespace daybook {
 namespace {
@@ -41,7 +40,7 @@ absl::StatusOr<ProjectionStatus> Projections::Status(std::string_view name) cons
     return absl::OkStatus();
   }));
   if (status) return *std::move(status);
-  return ReadProjectionStatus(impl_->reader(), name, OnBadStatusFile::kDoWithout);
+  return ReadProjectionStatus(impl_->reader(), name);
 }
 
 absl::Status Projections::Skip(const ProjectionSkip& skip) {

@@ -4,12 +4,10 @@
 #define DAYBOOK_PROJECTIONS_STATUS_FILE_H_
 
 #include <chrono>
-#include <cstdint>
 #include <deque>
 #include <filesystem>
 #include <functional>
 #include <string>
-#include <string_view>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -28,12 +26,6 @@ namespace daybook {
 absl::Status WriteStatusFile(const std::filesystem::path& projection,
                              const ProjectionStatus& status);
 absl::StatusOr<ProjectionStatus> ReadStatusFile(const std::filesystem::path& projection);
-
-// The status as the public function of this name gives it, or, where the file is damaged and that
-// is asked for, what the tables alone say.
-enum class OnBadStatusFile : std::uint8_t { kFail, kDoWithout };
-absl::StatusOr<ProjectionStatus> ReadProjectionStatus(const Reader& reader, std::string_view name,
-                                                      OnBadStatusFile on_bad_file);
 
 // Fills head, events_behind and seconds_behind from `scanned` and what the reader sees now.
 absl::Status FillBehind(const Reader& reader, ProjectionStatus* status);

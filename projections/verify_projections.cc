@@ -57,6 +57,8 @@ class Look {
         tables.ForEach(kMetaTable, [&](std::string_view key, std::string_view value) {
           if (key == kCheckpointKey) bytes = std::string(value);
         }));
+    // A rebuild that died before its first commit leaves this, where nobody reads it.
+    if (!bytes && !named_) return absl::OkStatus();
     if (!bytes) return absl::DataLossError("there is no checkpoint");
     DAYBOOK_ASSIGN_OR_RETURN(const Checkpoint checkpoint, DecodeCheckpoint(*bytes));
     if (!checkpoint.built) {

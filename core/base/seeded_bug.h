@@ -40,8 +40,13 @@ enum class SeededBug : std::uint8_t {
   kIdOnItsWayMissed,        // nor is an id
   kIdInSealedMissed,        // ids are looked for in the active segment only
   kClockBelieved,           // a clock that goes back takes recorded_at back
+  // Projections.
+  kCheckpointBeforeRows,     // the checkpoint is committed before the rows
+  kBatchTwice,               // what a batch posted is posted again
+  kFilteredBatchStays,       // a batch in which nothing matches does not move the checkpoint
+  kOrderBrokenOnTwoThreads,  // the events of one key go to several threads of a rebuild
 };
-inline constexpr int kSeededBugs = 23;
+inline constexpr int kSeededBugs = 27;
 
 #ifdef DAYBOOK_SEEDED_BUGS
 bool IsSeeded(SeededBug bug);  // tests/seeded_bugs/seeded_bug.cc

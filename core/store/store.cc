@@ -203,8 +203,9 @@ absl::StatusOr<AppendResult> Store::RecordSkip(const ProjectionSkip& skip) {
       absl::StrCat("{\"position\":", skip.position.value(), ",\"reason\":", QuotedJson(skip.reason),
                    ",\"actor\":", QuotedJson(skip.actor), "}");
   // One event for each position, whoever is asked again.
-  const std::uint64_t identity[] = {Hash64(AsBytes(skip.projection)), skip.position.value()};
-  const EventId id = Uuid8FromHash(std::as_bytes(std::span(identity)));
+  const Digest128 hash =
+      Hash128(AsBytes(absl::StrCat(skip.position.value(), ":", skip.projection)));
+  const EventId id = Uuid8FromHash(std::as_bytes(std::span(&hash, 1)));
   Commit commit;
   DAYBOOK_RETURN_IF_ERROR(commit.impl().Add(
       stream, {.type = "ProjectionSkip", .data = AsBytes(data), .id = id}, SystemNames::kAllow));

@@ -77,6 +77,18 @@ TEST_CASE("a skip of a projection is an event that only the store can write, onc
   CheckInvalid(AppendText(store.get(), "$projection-totals", "{}").status(), "store's own");
 }
 
+TEST_CASE("each position of a projection can be skipped for a reason of its own") {
+  Opened store;
+  for (int i = 0; i < 300; ++i) REQUIRE_OK(AppendText(store.get(), "a-1", "{}"));
+  for (std::uint64_t position = 1; position <= 300; ++position) {
+    const auto result =
+        store->RecordSkip({"totals", Position(position), std::to_string(position), "ann"});
+    REQUIRE_OK(result);
+    CHECK_FALSE(result->duplicate);
+  }
+  CHECK(store->Head("$projection-totals")->version == Version(300));
+}
+
 TEST_CASE(
     "who waits for what is durable is woken by a sync, by the clock, or by being called off") {
   Opened store(Buffered());

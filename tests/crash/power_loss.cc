@@ -237,6 +237,9 @@ std::string UndoName(const fs::path& store, const fs::path& graves, const Entry&
   }
   if (r.kind == UndoKind::kRemove) {
     if (InodeOf(name) == r.inode) return "";  // killed before the effect
+    // A folder that was removed once it was empty is there again with what was in it.
+    std::error_code ignored;
+    fs::create_directories(name.parent_path(), ignored);
     return raise(r.inode, name) ? "" : "cannot bring back " + name.native();
   }
   const fs::path to = store / entry.second;

@@ -366,22 +366,30 @@ def prometheus(folder):
 
 
 def damaged(folder):
-    """A status file that is cut or changed is damage, and hides no other projection."""
+    """A status file that is cut or changed, as a crash of the machine may leave it, says nothing:
+    the tables do."""
     store = folder / "s"
     make(store, AMOUNTS)
-    for name in ("one", "two"):
-        projection(store, "run", name, "--kind", "count", "--by", "stream")
+    projection(store, "run", "one", "--kind", "count", "--by", "stream")
     path = store / "projections" / "one" / "STATUS"
     whole = path.read_bytes()
     for bytes_ in (b"", whole[:20], whole.replace(b"scanned=6", b"scanned=5")):
         check(bytes_ != whole, "nothing was changed")
         path.write_bytes(bytes_)
-        projection(store, "status", "one", code=4)
-        both = projection(store, "status", code=4)
-        equal([line["name"] for line in both.lines()], ["two"])
+        line = status(store, "one")
+        equal((line["state"], line["scanned"], line["matched"], line["heartbeat"]),
+              ("idle", 6, 6, None))
     # The next run replaces it.
     projection(store, "run", "one")
-    equal(status(store, "one")["scanned"], 6)
+    check(status(store, "one")["heartbeat"], "no heartbeat")
+    # Damage of the tables is damage, and hides no other projection.
+    projection(store, "run", "two", "--kind", "count", "--by", "stream")
+    path.unlink()
+    tables = store / "projections" / "one" / "1" / "data.mdb"
+    tables.write_bytes(b"x" * 4096)
+    projection(store, "status", "one", code=4)
+    equal([line["name"] for line in projection(store, "status", code=4).lines()], ["two"])
+    equal(run("verify", store, "--projections", code=4).json()["ok"], False)
 
 
 def auditor(folder):

@@ -36,6 +36,10 @@ constexpr std::array<std::string_view, kSeededBugs> kNames = {
     "id_on_its_way_missed",
     "id_in_sealed_missed",
     "clock_believed",
+    "checkpoint_before_rows",
+    "batch_twice",
+    "filtered_batch_stays",
+    "order_broken_on_two_threads",
 };
 static_assert(!kNames.back().empty());
 

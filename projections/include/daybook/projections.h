@@ -95,8 +95,7 @@ class Projections {
   // kInvalidArgument where reason or actor is empty.
   absl::Status Skip(const ProjectionSkip& skip);
 
-  // As the functions of the same name, for what is open here. A damaged status file is done
-  // without.
+  // As the functions of the same name, for what is open here.
   absl::StatusOr<ProjectionStatus> Status(std::string_view name) const;
   absl::StatusOr<ProjectionVerifyReport> Verify() const;
   // The parked keys of the live generation, whether it is run or not.
