@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdint>
 #include <utility>
 
 #include "absl/strings/str_format.h"
@@ -92,8 +93,11 @@ void AppendEscaped(char32_t character, std::string& out) {
       out.append("\\t");
       break;
     default:
-      out.append(absl::StrFormat(character < 0x80 ? "\\x%02x" : "\\u%04x",
-                                 static_cast<std::uint32_t>(character)));
+      if (character < 0x80) {
+        absl::StrAppendFormat(&out, "\\x%02x", static_cast<std::uint32_t>(character));
+      } else {
+        absl::StrAppendFormat(&out, "\\u%04x", static_cast<std::uint32_t>(character));
+      }
   }
 }
 
@@ -106,7 +110,7 @@ std::string Printable(std::string_view text) {
     const std::string_view before = text;
     const char32_t character = TakeCharacter(text);
     if (character == kNoCharacter) {
-      out.append(absl::StrFormat("\\x%02x", static_cast<unsigned char>(before.front())));
+      absl::StrAppendFormat(&out, "\\x%02x", static_cast<unsigned char>(before.front()));
     } else if (GivesOrders(character)) {
       AppendEscaped(character, out);
     } else {

