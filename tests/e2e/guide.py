@@ -22,7 +22,8 @@ import threading
 from support import BINARY, check, equal, main
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-PAGES = {"time-travel.md": "examples/time_travel/time_travel.cc"}
+PAGES = {"time-travel.md": "examples/time_travel/time_travel.cc",
+         "projections.md": "examples/balances/balances.cc"}
 BLOCK = re.compile(r"^```console\n(.*?)^```$", re.M | re.S)
 CPP = re.compile(r"^```cpp\n(.*?)^```$", re.M | re.S)
 # A time with a fraction is one that the store gave: the page's own have none.
