@@ -204,7 +204,7 @@ TEST_CASE("damaged snapshots end no process and change no answer", "[snapshots]"
   }
   CHECK(discarded > cases / 10);
   CHECK(discarded < cases);
-  Counted("snapshot_damage").Add("cases", cases).Add("discarded", discarded).Print();
+  Counted("snapshots.damage").Add("cases", cases).Add("discarded", discarded).Print();
 }
 
 TEST_CASE("a repair empties damaged snapshots, and leaves whole ones and those that are open",

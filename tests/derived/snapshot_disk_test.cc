@@ -104,7 +104,7 @@ TEST_CASE("a disk that fills up while snapshots are written changes no answer", 
         }
       }
     }
-    Counted("full_disk.snapshots")
+    Counted("snapshots.full_disk")
         .Add("full_disks", totals.disks)
         .Add("refused_to_open", totals.refused_to_open)
         .Add("dropped", totals.dropped)
