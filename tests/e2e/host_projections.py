@@ -107,7 +107,8 @@ def real_fines(folder):
 def generated_fines(folder):
     """The same over a generated log, where payments record a total that is wrong now and then."""
     lines, paid = [], collections.Counter()
-    for number, line in enumerate(map(json.loads, books.generated(books.make_fine_event, 6000, 11))):
+    events = books.generated(books.make_fine_event, 6000, 11)
+    for number, line in enumerate(map(json.loads, events)):
         if line["type"] == "Payment":
             paid[line["stream"]] += line["data"]["paymentAmount_cents"]
             line["data"]["totalPaymentAmount_cents"] = paid[line["stream"]] + (number % 17 == 0)
