@@ -33,6 +33,14 @@ bool IsDamaged(const std::filesystem::path& directory) {
   return tables.ok() ? !tables->CheckPages().ok() : absl::IsDataLoss(tables.status());
 }
 
+// An empty file is what a crash leaves of one that was being made.
+bool HasTables(const std::filesystem::path& directory) {
+  const absl::StatusOr<File> file = File::OpenRead(directory / "data.mdb");
+  if (!file.ok()) return !absl::IsNotFound(file.status());
+  const absl::StatusOr<std::uint64_t> bytes = file->Size();
+  return !bytes.ok() || *bytes > 0;
+}
+
 absl::StatusOr<std::unique_ptr<Environment>> TryOpen(const std::filesystem::path& directory,
                                                      const EnvironmentOptions& options) {
   DAYBOOK_RETURN_IF_ERROR(CoverLocks(directory));
@@ -74,12 +82,11 @@ absl::StatusOr<std::unique_ptr<Environment>> OpenDerived(const std::filesystem::
                                                          const EnvironmentOptions& options,
                                                          bool* discarded) {
   DAYBOOK_RETURN_IF_ERROR(Directory::Create(directory));
-  const std::filesystem::path data = directory / "data.mdb";
-  if (Directory::Exists(data) && IsDamaged(directory)) {
+  if (HasTables(directory) && IsDamaged(directory)) {
     DAYBOOK_RETURN_IF_ERROR(DiscardDerived(directory));
     *discarded = true;
   }
-  if (!Directory::Exists(data)) return TryCreate(directory, options);
+  if (!HasTables(directory)) return TryCreate(directory, options);
   auto environment = TryOpen(directory, options);
   if (environment.ok()) return environment;
   const absl::Status status = ToldApart(environment.status(), directory);
@@ -92,7 +99,7 @@ absl::StatusOr<std::unique_ptr<Environment>> OpenDerived(const std::filesystem::
 absl::StatusOr<std::unique_ptr<Environment>> OpenShared(const std::filesystem::path& directory,
                                                         const EnvironmentOptions& options,
                                                         IfMissing if_missing) {
-  if (!Directory::Exists(directory / "data.mdb")) {
+  if (!HasTables(directory)) {
     if (if_missing == IfMissing::kFail) {
       return absl::NotFoundError(absl::StrCat(directory.string(), ": there are no tables"));
     }
