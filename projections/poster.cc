@@ -218,7 +218,7 @@ absl::Status Poster::Post(const EventView& event) {
   const absl::Status keyed = FindKey(event);
   if (!keyed.ok()) return StopAt(event, keyed);
   DAYBOOK_ASSIGN_OR_RETURN(const bool parked, parking_->IsParked(KeyOf(event)));
-  if (parked) return Queue(event);
+  if (parked && !IsSeeded(SeededBug::kParkedKeyOvertaken)) return Queue(event);
   absl::Status failed;
   DAYBOOK_RETURN_IF_ERROR(Hand(event, &failed));
   if (failed.ok()) [[likely]]
@@ -285,7 +285,9 @@ absl::Status Poster::Commit() {
       generation_->Write([&](WriteTransaction& transaction) -> absl::Status {
         written = next;
         DAYBOOK_RETURN_IF_ERROR(rows_.Flush(&transaction, &written));
-        DAYBOOK_RETURN_IF_ERROR(parking_->Write(generation_->parked(), &transaction));
+        if (!IsSeeded(SeededBug::kParkedForgotten)) {
+          DAYBOOK_RETURN_IF_ERROR(parking_->Write(generation_->parked(), &transaction));
+        }
         if (effects_ != nullptr) {
           DAYBOOK_RETURN_IF_ERROR(effects_->Flush(*generation_, &transaction));
         }

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "base/seeded_bug.h"
 #include "base/status.h"
 #include "projections/poison.h"
 #include "projections/poster.h"
@@ -82,7 +83,7 @@ absl::StatusOr<bool> Poster::RetryKey(const std::string& key,
     if (events.empty()) return true;
     for (const ParkedEvent& event : events) {
       DAYBOOK_ASSIGN_OR_RETURN(const bool handled, RetryEvent(key, event.position, result));
-      if (!handled) return true;
+      if (!handled && !IsSeeded(SeededBug::kRetryGoesOn)) return true;
       if (full() || (keep_going && !keep_going())) {
         DAYBOOK_RETURN_IF_ERROR(parking_->RetrySoon(key, SystemNow()));
         return false;

@@ -45,8 +45,11 @@ enum class SeededBug : std::uint8_t {
   kBatchTwice,               // what a batch posted is posted again
   kFilteredBatchStays,       // a batch in which nothing matches does not move the checkpoint
   kOrderBrokenOnTwoThreads,  // the events of one key go to several threads of a rebuild
+  kParkedKeyOvertaken,       // a later event of a parked key is handled
+  kRetryGoesOn,              // behind a parked event that failed again
+  kParkedForgotten,          // what is parked is not committed with the checkpoint
 };
-inline constexpr int kSeededBugs = 27;
+inline constexpr int kSeededBugs = 30;
 
 #ifdef DAYBOOK_SEEDED_BUGS
 bool IsSeeded(SeededBug bug);  // tests/seeded_bugs/seeded_bug.cc

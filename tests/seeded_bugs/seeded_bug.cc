@@ -40,6 +40,9 @@ constexpr std::array<std::string_view, kSeededBugs> kNames = {
     "batch_twice",
     "filtered_batch_stays",
     "order_broken_on_two_threads",
+    "parked_key_overtaken",
+    "retry_goes_on",
+    "parked_forgotten",
 };
 static_assert(!kNames.back().empty());
 

@@ -75,6 +75,9 @@ ROWS = {
     "batch_twice": ["projections", "projections_reader"],
     "filtered_batch_stays": ["projections"],
     "order_broken_on_two_threads": ["projections"],
+    "parked_key_overtaken": ["projections"],
+    "retry_goes_on": ["projections"],
+    "parked_forgotten": ["projections"],
 }
 # These run too, and it is told whether they find it: a killed process leaves the page cache as it
 # is, so that nothing that was not synced is missing.
