@@ -119,7 +119,7 @@ def traffic_fines(folder):
                if key.startswith("Q1 ")]
     answers += [(key, state_of(key.split()[1]), answer) for key, answer in expected.items()
                 if key.startswith("Q2 ")]
-    answers.append(("at the end", state_of(expected["Q3 most payments"][0]),
+    answers.append(("its state at the end", state_of(expected["Q3 most payments"][0]),
                     expected["Q3 its state at the end"]))
     answers.sort(key=lambda item: books.moment_in(item[0]))  # the end is last
     all_ways(folder, lines, "fine", answers, ("fine-A100", "Payment", {"paymentAmount_cents": 1}))
