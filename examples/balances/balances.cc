@@ -137,7 +137,9 @@ int main(int argc, char** argv) {
                            .actor = "ada"}));
   std::cout << "still parked: " << OrDie(runner->RetryAll()).parked << '\n';
 
-  // Rebuilt beside the live one, on two threads, and compared before it takes its place.
+  // Rebuilt beside the live one, on two threads, and compared before it takes its place. (The live
+  // one is where it will stay: the skip was an event too.)
+  OrDie(model->AtLeast(store->durable(), 10s).status());
   {
     const auto rebuild = OrDie(projections->StartRebuild(Balances(), {.threads = 2}));
     OrDie(rebuild->Run());
