@@ -106,7 +106,7 @@ def all_ways(folder, lines, fold, answers, later_event):
             "--effective-at", time)
     check_all(store, fold, [*by_position, *then])
     with_snapshots(store, fold, by_position)
-    a_false_snapshot_is_found_out(store, fold, by_position[-1])
+    a_false_snapshot_is_found_out(store, fold, by_position[0])
 
 
 def traffic_fines(folder):
