@@ -64,7 +64,7 @@ void CheckJson(std::string_view text) {
       900) {
     return;
   }
-  if (nlohmann::json::accept(text)) DAYBOOK_FUZZ_CHECK(cli::IsJsonValue(text));
+  if (nlohmann::json::accept(text)) DAYBOOK_FUZZ_CHECK(IsJsonValue(text));
 }
 
 void ParseAll(const std::vector<std::string>& records, InputFormat format) {
@@ -81,11 +81,11 @@ void ParseAll(const std::vector<std::string>& records, InputFormat format) {
       DAYBOOK_FUZZ_CHECK(absl::IsInvalidArgument(status) && !status.message().empty());
       continue;
     }
-    if (format == InputFormat::kNdjson) DAYBOOK_FUZZ_CHECK(cli::IsJsonObject(record));
+    if (format == InputFormat::kNdjson) DAYBOOK_FUZZ_CHECK(IsJsonObject(record));
     if (parsed.event.content_type == ContentType::kJson) {
-      DAYBOOK_FUZZ_CHECK(parsed.event.data.empty() || cli::IsJsonValue(AsText(parsed.event.data)));
+      DAYBOOK_FUZZ_CHECK(parsed.event.data.empty() || IsJsonValue(AsText(parsed.event.data)));
     }
-    DAYBOOK_FUZZ_CHECK(parsed.event.metadata.empty() || cli::IsJsonObject(parsed.event.metadata));
+    DAYBOOK_FUZZ_CHECK(parsed.event.metadata.empty() || IsJsonObject(parsed.event.metadata));
     Commit commit;
     const absl::Status added = commit.Add(parsed.stream, parsed.event);
     DAYBOOK_FUZZ_CHECK(added.ok() || absl::IsInvalidArgument(added));
