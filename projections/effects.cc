@@ -31,13 +31,14 @@ absl::Status Effects::Emit(Position position, std::string_view payload) {
   const bool first = batch_.empty() || batch_.back().position != position;
   const std::uint32_t index = first ? 0 : batch_.back().index + 1;
   batch_.push_back({.position = position, .index = index, .payload = std::string(payload)});
+  batch_bytes_ += sizeof(Effect) + payload.size();
   return absl::OkStatus();
 }
 
-std::uint64_t Effects::batch_bytes() const {
-  std::uint64_t bytes = 0;
-  for (const Effect& effect : batch_) bytes += sizeof effect + effect.payload.size();
-  return bytes;
+void Effects::Discard() {
+  batch_.clear();
+  batch_bytes_ = 0;
+  Mark();
 }
 
 absl::Status Effects::Flush(const Generation& generation, WriteTransaction* transaction) const {

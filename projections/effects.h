@@ -31,15 +31,15 @@ class Effects {
   // Keeps an effect of the event at `position` with the others of this batch.
   absl::Status Emit(Position position, std::string_view payload);
   // What follows can be undone, up to here.
-  void Mark() { marked_ = batch_.size(); }
-  void Undo() { batch_.resize(marked_); }
-  [[nodiscard]] std::uint64_t batch_bytes() const;
+  void Mark() { marked_ = batch_.size(), marked_bytes_ = batch_bytes_; }
+  void Undo() { batch_.resize(marked_), batch_bytes_ = marked_bytes_; }
+  [[nodiscard]] std::uint64_t batch_bytes() const { return batch_bytes_; }
 
   // Writes those of the batch. May be done again in another transaction.
   absl::Status Flush(const Generation& generation, WriteTransaction* transaction) const;
   // The transaction was committed.
   void Committed();
-  void Discard() { batch_.clear(), marked_ = 0; }
+  void Discard();
 
   // Sends what waits in the generation, in order, until one fails; removes what was sent. Who dies
   // between the two sends it again, with the same key. OK also where one failed: last_error() says
@@ -62,6 +62,7 @@ class Effects {
   const Position floor_;
   std::vector<Effect> batch_;
   std::size_t marked_ = 0;
+  std::uint64_t batch_bytes_ = 0, marked_bytes_ = 0;
   std::uint64_t waiting_ = 0;
   std::uint32_t failures_ = 0;  // of the first that waits
   std::chrono::steady_clock::time_point retry_at_{};

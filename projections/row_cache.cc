@@ -61,9 +61,12 @@ void RowCache::Undo() {
 }
 
 absl::StatusOr<CachedRow*> RowCache::Find(std::size_t table, std::string_view key) {
+  if (last_ != nullptr && last_table_ == table && last_->key == key) return last_;
   auto& rows = tables_[table].rows;
+  last_table_ = table;
   const auto found = rows.find(key);
-  if (found != rows.end()) return found->second.get();
+  if (found != rows.end()) return last_ = found->second.get();
+  last_ = nullptr;
   DAYBOOK_RETURN_IF_ERROR(CheckKey(key));
   DAYBOOK_RETURN_IF_ERROR(Begin());
   DAYBOOK_ASSIGN_OR_RETURN(const auto stored, view_->Get(generation_->table(table), key));
@@ -74,7 +77,7 @@ absl::StatusOr<CachedRow*> RowCache::Find(std::size_t table, std::string_view ke
   memory_bytes_ += kRowOverhead + row->key.size() + row->row.size();
   CachedRow* const result = row.get();
   rows.emplace(std::string_view(result->key), std::move(row));
-  return result;
+  return last_ = result;
 }
 
 absl::StatusOr<std::optional<std::string_view>> RowCache::Get(std::size_t table,
@@ -217,6 +220,7 @@ void RowCache::Committed(std::size_t keep_bytes_max) {
 void RowCache::Discard() {
   End();
   Mark();
+  last_ = nullptr;
   for (RowTable& table : tables_) table = {};
   memory_bytes_ = 0;
 }

@@ -111,6 +111,9 @@ class RowCache {
   std::vector<RowTable> tables_;
   std::vector<Before> before_;
   std::uint64_t mark_ = 1;
+  // What was found last: a row that is read is mostly written next.
+  CachedRow* last_ = nullptr;
+  std::size_t last_table_ = 0;
   std::size_t memory_bytes_ = 0;
   RowHasher hash_;
 };
