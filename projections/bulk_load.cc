@@ -67,6 +67,7 @@ class Loader {
  public:
   explicit Loader(BulkLoad load) : load_(std::move(load)), rows_(std::move(load_.changes)) {
     for (const TableSummary& table : load_.checkpoint.tables) empty_.push_back(table.rows == 0);
+    empty_.push_back(false);  // that of the effects
   }
 
   absl::Status Run() {
@@ -108,10 +109,12 @@ class Loader {
     Checkpoint next;
     const absl::Status written = load_.generation->Write([&](WriteTransaction& transaction) {
       next = load_.checkpoint;
+      TableSummary of_effects;  // which nobody asks for
       for (std::size_t i = 0; i < portion_.size(); ++i) {
         const Portion::Row row = portion_[i];
         const TableHandle handle = load_.generation->table(row.table);
-        TableSummary& summary = next.tables[row.table];
+        TableSummary& summary =
+            row.table < next.tables.size() ? next.tables[row.table] : of_effects;
         DAYBOOK_RETURN_IF_ERROR(empty_[row.table] ? Append(row, handle, &transaction, &summary)
                                                   : Change(row, handle, &transaction, &summary));
       }

@@ -19,15 +19,22 @@ using TableKeyOf = std::pair<Position, std::uint32_t>;
 
 }  // namespace
 
-absl::Status Effects::Emit(Position position, std::string_view payload) {
-  if (!projection_.on_effect) {
+std::string EffectKey(Position position, std::uint32_t index) {
+  return EncodeKey(TableKeyOf(position, index));
+}
+
+absl::Status CheckEffect(const Projection& projection, std::string_view payload) {
+  if (!projection.on_effect) {
     return absl::InvalidArgumentError("an effect of a projection that has no on_effect");
   }
-  if (payload.size() > kEffectBytesMax) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        "an effect has ", payload.size(), " bytes; at most ", kEffectBytesMax, " are allowed"));
-  }
-  if (position <= floor_) return absl::OkStatus();
+  if (payload.size() <= kEffectBytesMax) return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrCat(
+      "an effect has ", payload.size(), " bytes; at most ", kEffectBytesMax, " are allowed"));
+}
+
+absl::Status Effects::Emit(Position position, std::string_view payload) {
+  DAYBOOK_RETURN_IF_ERROR(CheckEffect(projection_, payload));
+  if (position <= floor_ && !Owes(owed_, position)) return absl::OkStatus();
   const bool first = batch_.empty() || batch_.back().position != position;
   const std::uint32_t index = first ? 0 : batch_.back().index + 1;
   batch_.push_back({.position = position, .index = index, .payload = std::string(payload)});
@@ -43,9 +50,8 @@ void Effects::Discard() {
 
 absl::Status Effects::Flush(const Generation& generation, WriteTransaction* transaction) const {
   for (const Effect& effect : batch_) {
-    DAYBOOK_RETURN_IF_ERROR(transaction->Put(generation.effects(),
-                                             EncodeKey(TableKeyOf(effect.position, effect.index)),
-                                             effect.payload));
+    DAYBOOK_RETURN_IF_ERROR(transaction->Put(
+        generation.effects(), EffectKey(effect.position, effect.index), effect.payload));
   }
   return absl::OkStatus();
 }
@@ -58,6 +64,7 @@ void Effects::Committed() {
 absl::Status Effects::Load(const Generation& generation) {
   DAYBOOK_ASSIGN_OR_RETURN(const ReadTransaction view, generation.environment().BeginRead());
   DAYBOOK_ASSIGN_OR_RETURN(waiting_, view.Count(generation.effects()));
+  DAYBOOK_ASSIGN_OR_RETURN(owed_, ReadOwed(view, generation));
   return absl::OkStatus();
 }
 
@@ -103,7 +110,7 @@ absl::Status Effects::Deliver(Generation* generation) {
     const absl::Status removed =
         generation->Write([&](WriteTransaction& transaction) -> absl::Status {
           for (std::size_t i = 0; i < sent; ++i) {
-            const std::string key = EncodeKey(TableKeyOf(effects[i].position, effects[i].index));
+            const std::string key = EffectKey(effects[i].position, effects[i].index);
             DAYBOOK_RETURN_IF_ERROR(transaction.Delete(generation->effects(), key).status());
           }
           return absl::OkStatus();

@@ -18,13 +18,19 @@
 #include "daybook/store.h"
 #include "daybook/values.h"
 #include "projections/generation.h"
+#include "projections/owed_effects.h"
 
 namespace daybook {
+
+// Under which the effect stands in its table; so they sort in the order in which they are sent.
+std::string EffectKey(Position position, std::uint32_t index);
+// kInvalidArgument where the projection may not send this.
+absl::Status CheckEffect(const Projection& projection, std::string_view payload);
 
 // Not thread-safe.
 class Effects {
  public:
-  // Effects of events at or below `floor` are dropped.
+  // Effects of events at or below `floor` are dropped, but for those that are owed.
   Effects(const Reader& reader, const Projection& projection, Position floor)
       : incarnation_(reader.incarnation()), projection_(projection), floor_(floor) {}
 
@@ -45,7 +51,7 @@ class Effects {
   // between the two sends it again, with the same key. OK also where one failed: last_error() says
   // so.
   absl::Status Deliver(Generation* generation);
-  // Counts what waits. Once, after opening.
+  // Counts what waits, and reads what is owed. Once, after opening.
   absl::Status Load(const Generation& generation);
   [[nodiscard]] std::uint64_t waiting() const { return waiting_; }
   // When to try again; only where something waits.
@@ -60,6 +66,7 @@ class Effects {
   const std::string incarnation_;
   const Projection& projection_;
   const Position floor_;
+  OwedEffects owed_;
   std::vector<Effect> batch_;
   std::size_t marked_ = 0;
   std::uint64_t batch_bytes_ = 0, marked_bytes_ = 0;

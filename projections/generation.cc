@@ -77,6 +77,7 @@ absl::Status Generation::OpenTables() {
     names_.push_back(table.name);
     handles_.push_back(handle);
   }
+  handles_.push_back(effects_);
   return absl::OkStatus();
 }
 

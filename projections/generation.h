@@ -57,6 +57,7 @@ class Generation {
   // The tables of the projection, by name, as the checkpoint lists them.
   [[nodiscard]] std::size_t tables() const { return names_.size(); }
   [[nodiscard]] const std::string& table_name(std::size_t index) const { return names_[index]; }
+  // The one behind the last is that of the effects: to a rebuild they are rows as others are.
   [[nodiscard]] TableHandle table(std::size_t index) const { return handles_[index]; }
   // kInvalidArgument where the projection has not named it.
   [[nodiscard]] absl::StatusOr<std::size_t> IndexOf(std::string_view name) const;

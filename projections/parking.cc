@@ -412,6 +412,23 @@ absl::StatusOr<std::vector<ParkedKey>> ListParked(const Transaction& transaction
   return keys;
 }
 
+absl::StatusOr<std::vector<Position>> ParkedPositions(const Transaction& transaction,
+                                                      TableHandle table) {
+  std::vector<Position> positions;
+  DAYBOOK_ASSIGN_OR_RETURN(TableCursor cursor, transaction.OpenCursor(table));
+  DAYBOOK_ASSIGN_OR_RETURN(bool found, cursor.Seek(std::string(1, kParkedEvent)));
+  while (found && cursor.key().front() == kParkedEvent) {
+    std::string_view rest = cursor.key().substr(1);
+    std::string key;
+    if (!KeyCodec<std::string>::Decode(rest, &key) ||
+        !KeyCodec<Position>::Decode(rest, &positions.emplace_back()) || !rest.empty()) {
+      return Damaged();
+    }
+    DAYBOOK_ASSIGN_OR_RETURN(found, cursor.Next());
+  }
+  return positions;
+}
+
 absl::StatusOr<std::uint64_t> HashParked(const Transaction& transaction, TableHandle table) {
   Hasher64 hasher;
   DAYBOOK_ASSIGN_OR_RETURN(TableCursor cursor, transaction.OpenCursor(table));

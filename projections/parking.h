@@ -7,6 +7,7 @@
 //   e KEY position  one event of it: a byte, 1 where the handler failed at it and 0 where it waits
 //                   behind, and when it was parked
 //   r time KEY      nothing; there where the key is to be tried again by itself, at that time
+//   o position      nothing; owed_effects.h
 
 #ifndef DAYBOOK_PROJECTIONS_PARKING_H_
 #define DAYBOOK_PROJECTIONS_PARKING_H_
@@ -32,7 +33,7 @@
 namespace daybook {
 
 // How the keys of the table begin.
-inline constexpr char kParkedHead = 'h', kParkedEvent = 'e', kParkedRetry = 'r';
+inline constexpr char kParkedHead = 'h', kParkedEvent = 'e', kParkedOwed = 'o', kParkedRetry = 'r';
 
 // What there is of a parked key, without its events.
 struct ParkedHead {
@@ -147,6 +148,9 @@ absl::StatusOr<std::optional<StaleKey>> FindStale(const Transaction& transaction
 // Every parked key with its events, in order of key.
 absl::StatusOr<std::vector<ParkedKey>> ListParked(const Transaction& transaction,
                                                   TableHandle table);
+// The positions of all parked events, in order of their keys.
+absl::StatusOr<std::vector<Position>> ParkedPositions(const Transaction& transaction,
+                                                      TableHandle table);
 // Over all that is parked, keys and positions, for comparing generations: attempts, errors and
 // times do not count.
 absl::StatusOr<std::uint64_t> HashParked(const Transaction& transaction, TableHandle table);

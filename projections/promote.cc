@@ -12,71 +12,17 @@
 #include "io/directory.h"
 #include "kv/derived.h"
 #include "projections/compare.h"
+#include "projections/owed_effects.h"
 #include "projections/runner.h"
 
 namespace daybook {
 namespace {
 
 constexpr std::uint64_t kMapBytes = std::uint64_t{64} << 20;
-constexpr std::size_t kPortionBytes = std::size_t{16} << 20;
-
-using Pairs = std::vector<std::pair<std::string, std::string>>;
 
 absl::Status Refused(std::string_view name, std::string_view why) {
   return absl::FailedPreconditionError(
       absl::StrCat("projection '", ToAbsl(name), "': ", ToAbsl(why)));
-}
-
-// Removes what waits to be sent in a generation.
-absl::Status ForgetEffects(Generation* generation) {
-  for (bool more = true; more;) {
-    const absl::Status written =
-        generation->Write([&](WriteTransaction& transaction) -> absl::Status {
-          std::vector<std::string> keys;
-          {
-            DAYBOOK_ASSIGN_OR_RETURN(TableCursor cursor,
-                                     transaction.OpenCursor(generation->effects()));
-            DAYBOOK_ASSIGN_OR_RETURN(more, cursor.Next());
-            std::size_t bytes = 0;
-            while (more && bytes < kPortionBytes) {
-              keys.emplace_back(cursor.key());
-              bytes += cursor.key().size() + cursor.value().size();
-              DAYBOOK_ASSIGN_OR_RETURN(more, cursor.Next());
-            }
-          }
-          for (const std::string& key : keys) {
-            DAYBOOK_RETURN_IF_ERROR(transaction.Delete(generation->effects(), key).status());
-          }
-          return absl::OkStatus();
-        });
-    DAYBOOK_RETURN_IF_ERROR(written);
-  }
-  return absl::OkStatus();
-}
-
-// What waits to be sent in `from` waits in `to` afterwards, and nothing else. Who dies in here
-// leaves `from` as it is, and that is the live one still.
-absl::Status CopyEffects(const Generation& from, Generation* to) {
-  DAYBOOK_RETURN_IF_ERROR(ForgetEffects(to));
-  DAYBOOK_ASSIGN_OR_RETURN(const ReadTransaction view, from.environment().BeginRead());
-  DAYBOOK_ASSIGN_OR_RETURN(TableCursor cursor, view.OpenCursor(from.effects()));
-  DAYBOOK_ASSIGN_OR_RETURN(bool more, cursor.Next());
-  while (more) {
-    Pairs portion;
-    for (std::size_t bytes = 0; more && bytes < kPortionBytes;) {
-      portion.emplace_back(cursor.key(), cursor.value());
-      bytes += portion.back().first.size() + portion.back().second.size();
-      DAYBOOK_ASSIGN_OR_RETURN(more, cursor.Next());
-    }
-    const absl::Status written = to->Write([&](WriteTransaction& transaction) -> absl::Status {
-      for (const auto& [key, payload] : portion) {
-        DAYBOOK_RETURN_IF_ERROR(transaction.Put(to->effects(), key, payload));
-      }
-      return absl::OkStatus();
-    });
-    DAYBOOK_RETURN_IF_ERROR(written);
-  }
-  return to->environment().Sync();
 }
 
 // The live generation with its checkpoint, where it can be gone on with.
@@ -127,7 +73,8 @@ absl::Status RollBackAtRest(Projections::Impl* host, std::string_view name) {
   const absl::StatusOr<Live> live = OpenLive(host, name, current);
   if (live.ok()) {
     changed.effects_floor = std::max(changed.effects_floor, live->checkpoint.position);
-    DAYBOOK_RETURN_IF_ERROR(CopyEffects(*live->generation, before.get()));
+    DAYBOOK_RETURN_IF_ERROR(
+        HandOverEffects(*live->generation, current.effects_floor, before.get()));
   } else {
     // How far it has sent effects cannot be known. One that is lost can be asked for again; one
     // that is sent twice cannot be taken back.
@@ -175,8 +122,10 @@ absl::Status PromoteAtRest(Projections::Impl* host, std::string_view name, Gener
                                     "; run the rebuild again, to go on to there"));
       }
       changed.effects_floor = sent;
-      DAYBOOK_RETURN_IF_ERROR(CopyEffects(*live->generation, candidate));
+      DAYBOOK_RETURN_IF_ERROR(
+          HandOverEffects(*live->generation, current->effects_floor, candidate));
     } else {
+      DAYBOOK_RETURN_IF_ERROR(ForgetEffects(candidate));
       Tell(*host, absl::StrCat("projection '", ToAbsl(name), "' had a live generation that cannot ",
                                "be gone on with (", live.status().message(),
                                "): effects that waited there are lost"));

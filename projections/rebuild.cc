@@ -14,6 +14,7 @@
 #include "projections/compare.h"
 #include "projections/host.h"
 #include "projections/layout.h"
+#include "projections/owed_effects.h"
 #include "projections/promote.h"
 #include "projections/rebuild_builder.h"
 
@@ -37,8 +38,8 @@ class Rebuild::Impl {
   }
 
   absl::Status Run() {
-    DAYBOOK_ASSIGN_OR_RETURN(const Position target, Target());
-    return builder_.Build(target);
+    DAYBOOK_ASSIGN_OR_RETURN(Target target, FindTarget());
+    return builder_.Build(target.position, std::move(target.owed));
   }
   [[nodiscard]] RebuildProgress progress() const { return builder_.progress(); }
   [[nodiscard]] std::uint64_t number() const { return number_; }
@@ -90,9 +91,14 @@ class Rebuild::Impl {
                      "' is not built, or was promoted or discarded already"));
   }
 
-  // Where the live generation is; without one that can be gone on with, the end of the log.
-  absl::StatusOr<Position> Target() const {
-    const Position durable = host_->reader().durable();
+  // Where the live generation is, and what it owes; without one that can be gone on with, the end
+  // of the log.
+  struct Target {
+    Position position;
+    OwedEffects owed;
+  };
+  absl::StatusOr<Target> FindTarget() const {
+    const Target durable{.position = host_->reader().durable(), .owed = {}};
     const absl::StatusOr<Current> current = ReadCurrent(host_->FolderOf(projection_.name));
     if (absl::IsNotFound(current.status()) || absl::IsDataLoss(current.status())) return durable;
     DAYBOOK_RETURN_IF_ERROR(current.status());
@@ -100,11 +106,14 @@ class Rebuild::Impl {
                                             Generation::Access::kReader, options_.map_bytes);
     if (absl::IsNotFound(live.status()) || absl::IsDataLoss(live.status())) return durable;
     DAYBOOK_RETURN_IF_ERROR(live.status());
-    DAYBOOK_ASSIGN_OR_RETURN(const Checkpoint checkpoint, (*live)->ReadCheckpoint());
+    DAYBOOK_ASSIGN_OR_RETURN(const ReadTransaction view, (*live)->environment().BeginRead());
+    DAYBOOK_ASSIGN_OR_RETURN(const Checkpoint checkpoint, (*live)->ReadCheckpoint(view));
     const absl::Status history = CheckHistory(host_->reader(), projection_.name, checkpoint);
     if (absl::IsFailedPrecondition(history)) return durable;
     DAYBOOK_RETURN_IF_ERROR(history);
-    return checkpoint.position;
+    Target target{.position = checkpoint.position, .owed = {}};
+    DAYBOOK_ASSIGN_OR_RETURN(target.owed, FindOwed(view, **live, current->effects_floor));
+    return target;
   }
 
   Projections::Impl* const host_;

@@ -43,6 +43,7 @@ RebuildBuilder::RebuildBuilder(const Reader& reader, const Projection& projectio
       shared_{.projection = projection_,
               .tables = tables_,
               .skips = SkipSet(projection.name),
+              .owed = {},
               .keep_going = options.keep_going},
       checkpoint_(InitialCheckpoint(projection, reader)) {
   checkpoint_.built = false;
@@ -58,7 +59,7 @@ RebuildBuilder::RebuildBuilder(const Reader& reader, const Projection& projectio
 
 RebuildBuilder::~RebuildBuilder() = default;
 
-absl::Status RebuildBuilder::Build(Position to) {
+absl::Status RebuildBuilder::Build(Position to, OwedEffects owed) {
   DAYBOOK_RETURN_IF_ERROR(broken_);
   if (!begun_ && checkpoint_.built && checkpoint_.position == to) return absl::OkStatus();
   for (const auto& worker : workers_) {
@@ -67,6 +68,7 @@ absl::Status RebuildBuilder::Build(Position to) {
         "the rebuild is at position ", worker->done().value(), ", and is to be built up to ",
         to.value(), ", which is before that; start another"));
   }
+  shared_.owed = std::move(owed);
   DAYBOOK_RETURN_IF_ERROR(Prepare(to));
   DAYBOOK_RETURN_IF_ERROR(Scan(to));
   return Load(to);

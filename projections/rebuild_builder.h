@@ -21,6 +21,7 @@
 #include "daybook/values.h"
 #include "projections/checkpoint.h"
 #include "projections/generation.h"
+#include "projections/owed_effects.h"
 #include "projections/rebuild_worker.h"
 
 namespace daybook {
@@ -42,7 +43,9 @@ class RebuildBuilder {
   // Goes on to `to`, which is durable, from where it was. kCancelled, or a stop before an event
   // (PoisonOf), or an error of the disk: it can be called again, and goes on. After another error
   // it cannot.
-  absl::Status Build(Position to);
+  // Effects of events are kept where the live generation owes them, which is `owed` where its
+  // checkpoint is `to`.
+  absl::Status Build(Position to, OwedEffects owed = {});
 
   // Built up to here; 0 at first.
   [[nodiscard]] Position position() const { return checkpoint_.position; }

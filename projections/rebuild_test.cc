@@ -10,8 +10,8 @@
 #include <thread>
 #include <vector>
 
-#include "base/mutex.h"
 #include "kv/derived.h"
+#include "projections/effects_testing.h"
 #include "projections/host.h"
 #include "projections/layout.h"
 #include "projections/projection_testing.h"
@@ -52,43 +52,6 @@ void Tamper(const World& world, std::uint64_t number,
   REQUIRE_OK((*generation)->Write([&](WriteTransaction& transaction) {
     return change(**generation, transaction);
   }));
-}
-
-// What the effects of a projection said, in the order in which they were sent.
-struct Sent {
-  Mutex mutex;
-  std::vector<std::uint64_t> positions DAYBOOK_GUARDED_BY(mutex);
-  std::atomic<bool> away{false};  // the receiver cannot be reached
-
-  std::vector<std::uint64_t> Get() {
-    MutexLock lock(mutex);
-    return positions;
-  }
-};
-
-Projection WithEffects(Sent* sent, std::uint32_t revision = 1) {
-  Projection projection = ChainProjection("p");
-  projection.revision = revision;
-  projection.effects_from = EffectsFrom::kStart;
-  const Handler chain = projection.handler;
-  projection.handler = [chain](const EventView& event, HandlerContext& context) {
-    const absl::Status status = chain(event, context);
-    return status.ok() ? context.Emit(std::to_string(event.position.value())) : status;
-  };
-  projection.on_effect = [sent](const Effect& effect) -> absl::Status {
-    if (sent->away) return absl::UnavailableError("away");
-    MutexLock lock(sent->mutex);
-    sent->positions.push_back(effect.position.value());
-    CHECK(effect.payload == std::to_string(effect.position.value()));
-    return absl::OkStatus();
-  };
-  return projection;
-}
-
-std::vector<std::uint64_t> UpTo(std::uint64_t last) {
-  std::vector<std::uint64_t> numbers;
-  for (std::uint64_t i = 1; i <= last; ++i) numbers.push_back(i);
-  return numbers;
 }
 
 }  // namespace

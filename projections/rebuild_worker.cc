@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "base/status.h"
+#include "projections/effects.h"
 #include "projections/poison.h"
 #include "projections/status_file.h"
 
@@ -15,16 +16,6 @@ namespace {
 absl::Status NoSuchTable(std::string_view table) {
   return absl::InvalidArgumentError(absl::StrCat("the projection has no table '", ToAbsl(table),
                                                  "'; name it in Projection::tables"));
-}
-
-// What a runner refuses a rebuild refuses too, or the two would not be equal.
-absl::Status CheckEffect(const Projection& projection, std::string_view payload) {
-  if (!projection.on_effect) {
-    return absl::InvalidArgumentError("an effect of a projection that has no on_effect");
-  }
-  if (payload.size() <= kEffectBytesMax) return absl::OkStatus();
-  return absl::InvalidArgumentError(absl::StrCat(
-      "an effect has ", payload.size(), " bytes; at most ", kEffectBytesMax, " are allowed"));
 }
 
 // Whether the key can stand in the table of parked events.
@@ -39,7 +30,7 @@ RebuildWorker::RebuildWorker(RebuildShared* shared, unsigned number,
                              const RebuildRows::Options& options)
     : shared_(*shared),
       number_(number),
-      rows_(options, shared->tables.size()),
+      rows_(options, shared->tables.size() + 1),  // the last one is that of the effects
       parking_(shared->projection.parking) {}
 
 absl::Status RebuildWorker::ReadFrom(const Generation& generation, const Checkpoint& checkpoint) {
@@ -100,6 +91,8 @@ absl::Status RebuildWorker::Post(const EventFeed::Item& item) {
     if (parked) return Queue(event);
   }
   rows_.BeginEvent();
+  position_ = event.position;
+  effects_ = 0;
   calling_.store(event.position.value(), std::memory_order_relaxed);
   const absl::Status status = Call(item);
   calling_.store(0, std::memory_order_relaxed);
@@ -207,7 +200,10 @@ absl::Status RebuildWorker::DeleteBytes(std::string_view table, std::string_view
 }
 
 absl::Status RebuildWorker::Emit(std::string_view payload) {
-  return CheckEffect(shared_.projection, payload);
+  // What a runner refuses a rebuild refuses too, or the two would not be equal.
+  DAYBOOK_RETURN_IF_ERROR(CheckEffect(shared_.projection, payload));
+  if (!Owes(shared_.owed, position_)) return absl::OkStatus();
+  return rows_.Put(shared_.tables.size(), EffectKey(position_, effects_++), payload);
 }
 
 }  // namespace daybook

@@ -19,6 +19,7 @@
 #include "daybook/values.h"
 #include "projections/event_feed.h"
 #include "projections/generation.h"
+#include "projections/owed_effects.h"
 #include "projections/parking.h"
 #include "projections/rebuild_rows.h"
 #include "projections/skips.h"
@@ -30,6 +31,7 @@ struct RebuildShared {
   const Projection& projection;
   const std::vector<std::string>& tables;  // their names, in order
   SkipSet skips;                           // changed while no thread works
+  OwedEffects owed;                        // the same
   std::function<bool()> keep_going;
   std::atomic<std::uint64_t> parked{0};  // events, by all threads
 };
@@ -89,6 +91,8 @@ class RebuildWorker final : private HandlerContext {
   mutable RebuildRows rows_;
   Parking parking_;
   std::string_view key_;           // of the event
+  Position position_;              // the same
+  std::uint32_t effects_ = 0;      // that it has emitted
   mutable std::size_t table_ = 0;  // that was used last
   std::atomic<std::uint64_t> done_{0}, matched_{0};
 

@@ -70,7 +70,8 @@ class HandlerContext : public TableWriter {
   [[nodiscard]] virtual std::string_view key() const = 0;
   // Keeps an effect in the same transaction; it is handed to Projection::on_effect after the
   // commit, in order of position and index, until that says OK: at least once, and never for a
-  // position at or below the floor of effects (there it is dropped: a replay cannot emit).
+  // position at or below the floor of effects (there it is dropped: a replay cannot emit), but for
+  // an event that was parked when the floor rose over it, and was never handled since.
   // kInvalidArgument where it is too long, or the projection has no on_effect.
   virtual absl::Status Emit(std::string_view payload) = 0;
 };

@@ -77,9 +77,11 @@ class Projections {
   // Makes the newest generation that was built the live one, durable on return; the one before is
   // kept for Rollback, and what is older is removed. A runner of the same revision in this process
   // goes on with the new one; of another revision it ends with kFailedPrecondition. Effects from
-  // then on fire only above the position up to which they have fired. kUnavailable where a runner
-  // in another process has the lock: stop it first. kFailedPrecondition where the new one was not
-  // built to its end, or the live one has gone on and not been followed: run the rebuild again.
+  // then on are sent only above the position up to which they were; those of events that are parked
+  // in the old one when they are handled, and at once where the new one has handled them.
+  // kUnavailable where a runner in another process has the lock: stop it first. kFailedPrecondition
+  // where the new one was not built to its end, or the live one has gone on and not been followed:
+  // run the rebuild again.
   absl::Status Promote(std::string_view name);
   // Makes the generation before the live one the live one again, and the other the one before.
   // Errors as Promote; kNotFound where there is none.

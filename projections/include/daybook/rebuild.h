@@ -84,9 +84,10 @@ class Rebuild {
   // Builds up to the checkpoint of the live generation, or where there is none, or it is of another
   // history, up to the durable head; where the live one has gone on it can be called again, and
   // goes on too. It never passes the live one, so that no effect is lost between them. Nothing is
-  // emitted. At an event that the handler cannot handle it does what the projection says of poison;
-  // stopped (kFailedPrecondition, PoisonOf) it cannot be promoted. The new generation is on the
-  // device on return.
+  // sent; of an event that is parked in the live one the effects are kept for the promotion. At an
+  // event that the handler cannot handle it does what the projection says of poison; stopped
+  // (kFailedPrecondition, PoisonOf) it cannot be promoted. The new generation is on the device on
+  // return.
   absl::Status Run();
   [[nodiscard]] RebuildProgress progress() const;
   [[nodiscard]] std::uint64_t generation() const;
