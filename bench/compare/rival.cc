@@ -23,6 +23,10 @@ Seen EventStore::ReadStream(std::string_view) {
   Die("this contestant reads no streams in any workload");
 }
 
+void EventStore::SumByStream() { Die("this contestant keeps no sums in any workload"); }
+
+EventStore::Sums EventStore::ReadSums() { Die("this contestant keeps no sums in any workload"); }
+
 #ifndef DAYBOOK_BENCH_ROCKSDB
 bool HasRocksdb() { return false; }
 std::unique_ptr<EventStore> OpenRocksdb(const std::filesystem::path&) {

@@ -6,7 +6,10 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
+#include <map>
 #include <memory>
+#include <string>
 #include <string_view>
 
 #include "compare/workload.h"
@@ -47,6 +50,13 @@ class EventStore {
   virtual Seen ReadAll() = 0;
   // Reads the events of one stream in order of version.
   virtual Seen ReadStream(std::string_view stream);
+
+  using Sums = std::map<std::string, std::uint64_t, std::less<>>;
+  // Reads every event in order of position and adds AmountOf() up by stream, event by event, into a
+  // table of its own, which is emptied first; on the device on return.
+  virtual void SumByStream();
+  // What that table has.
+  virtual Sums ReadSums();
 };
 
 // Each opens the store in `directory`, which exists; an empty one becomes a new store.

@@ -106,6 +106,8 @@ WorkloadResult RunW4(const RunOptions& options);
 WorkloadResult RunW5(const RunOptions& options);
 WorkloadResult RunW6(const RunOptions& options);
 WorkloadResult RunW7(const RunOptions& options);
+WorkloadResult RunW8(const RunOptions& options);
+WorkloadResult RunW8Memory(const RunOptions& options);
 WorkloadResult RunW10(const RunOptions& options);
 WorkloadResult RunW12(const RunOptions& options);
 

@@ -36,6 +36,16 @@ constexpr char kInsert[] =
     " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7)";
 constexpr char kSelectAll[] =
     "SELECT version, data, position, stream, type, id, recorded_at FROM events ORDER BY position";
+constexpr char kMakeSums[] =
+    "DROP TABLE IF EXISTS sums;"
+    "CREATE TABLE sums(stream TEXT PRIMARY KEY, total INTEGER NOT NULL) WITHOUT ROWID";
+constexpr char kSelectAmounts[] = "SELECT stream, data FROM events ORDER BY position";
+constexpr char kAddToSum[] =
+    "INSERT INTO sums(stream, total) VALUES(?1, ?2)"
+    " ON CONFLICT(stream) DO UPDATE SET total = total + excluded.total";
+constexpr char kSelectSums[] = "SELECT stream, total FROM sums";
+// A transaction of this many costs no more than a larger one.
+constexpr std::uint64_t kSumsInTransaction = 100'000;
 constexpr char kSelectStream[] =
     "SELECT version, data, position, stream, type, id, recorded_at FROM events"
     " WHERE stream = ?1 ORDER BY version";
@@ -69,6 +79,16 @@ class Statement {
     if (result != SQLITE_DONE) Die(std::string("SQLite: ") + sqlite3_errmsg(db_));
     sqlite3_reset(statement_);
     return false;
+  }
+
+  // Of the row that Step() is at; valid until the next.
+  [[nodiscard]] std::string_view Text(int column) const {
+    const void* const bytes = sqlite3_column_blob(statement_, column);
+    return {static_cast<const char*>(bytes),
+            static_cast<std::size_t>(sqlite3_column_bytes(statement_, column))};
+  }
+  [[nodiscard]] std::int64_t Number(int column) const {
+    return sqlite3_column_int64(statement_, column);
   }
 
   // Reads all rows of a select, every column of each.
@@ -206,6 +226,28 @@ class SqliteStore : public EventStore {
   Seen ReadAll() override {
     if (!select_all_) select_all_ = std::make_unique<Statement>(connection_.get(), kSelectAll);
     return select_all_->ReadRows();
+  }
+
+  void SumByStream() override {
+    connection_.Run(kMakeSums);
+    Statement select(connection_.get(), kSelectAmounts), add(connection_.get(), kAddToSum);
+    connection_.Run("BEGIN");
+    for (std::uint64_t events = 1; select.Step(); ++events) {
+      add.Bind(1, select.Text(0));
+      add.Bind(2, static_cast<std::int64_t>(AmountOf(select.Text(1))));
+      add.Step();
+      if (events % kSumsInTransaction == 0) connection_.Run("COMMIT; BEGIN");
+    }
+    connection_.Run("COMMIT");
+  }
+
+  Sums ReadSums() override {
+    Sums sums;
+    Statement select(connection_.get(), kSelectSums);
+    while (select.Step()) {
+      sums.emplace(select.Text(0), static_cast<std::uint64_t>(select.Number(1)));
+    }
+    return sums;
   }
 
   Seen ReadStream(std::string_view stream) override {

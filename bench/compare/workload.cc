@@ -1,6 +1,7 @@
 #include "compare/workload.h"
 
 #include <algorithm>
+#include <charconv>
 #include <cstdio>
 #include <cstring>
 #include <numeric>
@@ -71,6 +72,18 @@ void Seen::Add(std::uint64_t version, std::string_view data) {
   sum += 7 * version;
 }
 
+std::uint64_t AmountOf(std::string_view data) {
+  constexpr std::string_view kName = "\"amount\":";
+  const std::size_t at = data.find(kName);
+  std::uint64_t amount = 0;
+  if (at == std::string_view::npos ||
+      std::from_chars(data.data() + at + kName.size(), data.data() + data.size(), amount).ec !=
+          std::errc()) {
+    Die("a payload without an amount");
+  }
+  return amount;
+}
+
 Plan::Plan(const PlanOptions& options) : options_(options) {
   if (options_.events % options_.events_per_commit != 0) Die("a plan of broken commits");
   for (std::size_t i = 0; i < kPayloads; ++i) payloads_.push_back(Payload(i));
@@ -122,6 +135,17 @@ Event Plan::At(std::uint64_t index) const {
   const std::uint64_t number = index + 1;
   std::memcpy(event.id.data() + 8, &number, sizeof(number));
   return event;
+}
+
+std::map<std::string, std::uint64_t, std::less<>> Plan::ExpectedSums() const {
+  std::map<std::string, std::uint64_t, std::less<>> sums;
+  for (std::uint64_t i = 0; i < events(); ++i) {
+    const Event event = At(i);
+    auto sum = sums.find(event.stream);
+    if (sum == sums.end()) sum = sums.emplace(event.stream, 0).first;
+    sum->second += AmountOf(event.data);
+  }
+  return sums;
 }
 
 Seen Plan::Expected() const {

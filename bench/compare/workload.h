@@ -7,6 +7,8 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
+#include <map>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -42,6 +44,9 @@ struct Seen {
   friend bool operator==(const Seen&, const Seen&) = default;
 };
 
+// The number in a payload that a sum is about.
+std::uint64_t AmountOf(std::string_view data);
+
 // How streams follow each other.
 enum class Order : std::uint8_t {
   kRandom,  // each event in a stream drawn anew
@@ -70,6 +75,8 @@ class Plan {
   [[nodiscard]] Event At(std::uint64_t index) const;
   // What reading all of it must see.
   [[nodiscard]] Seen Expected() const;
+  // The sum of AmountOf() by stream.
+  [[nodiscard]] std::map<std::string, std::uint64_t, std::less<>> ExpectedSums() const;
   // The events' numbers in order of stream name and version.
   [[nodiscard]] std::vector<std::uint64_t> ByStream() const;
 

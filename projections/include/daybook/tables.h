@@ -88,6 +88,7 @@ struct KeyCodec<T> {
 template <>
 struct KeyCodec<std::string> {
   static void Encode(std::string_view value, std::string& out) {
+    out.reserve(out.size() + value.size() + 2);
     for (std::size_t at; (at = value.find('\0')) != std::string_view::npos;) {
       out.append(value.substr(0, at)).append("\0\xFF", 2);
       value.remove_prefix(at + 1);
@@ -325,13 +326,7 @@ class Table {
 
   [[nodiscard]] absl::StatusOr<std::optional<Row>> Get(const TableReader& from,
                                                        const Key& key) const {
-    const absl::StatusOr<std::optional<std::string_view>> bytes =
-        from.GetBytes(name_, EncodeKey(key));
-    if (!bytes.ok()) return bytes.status();
-    if (!bytes->has_value()) return std::optional<Row>();
-    absl::StatusOr<Row> row = RowCodec<Row>::Decode(**bytes);
-    if (!row.ok()) return row.status();
-    return std::optional<Row>(*std::move(row));
+    return Decode(from.GetBytes(name_, EncodeKey(key)));
   }
 
   absl::Status Put(TableWriter& to, const Key& key, const Row& row) const {
@@ -348,11 +343,14 @@ class Table {
   // Changes the row, which is `Row()` where there is none: `change` gets a Row&.
   template <class Change>
   absl::Status Update(TableWriter& in, const Key& key, const Change& change) const {
-    absl::StatusOr<std::optional<Row>> row = Get(in, key);
+    const std::string key_bytes = EncodeKey(key);
+    absl::StatusOr<std::optional<Row>> row = Decode(in.GetBytes(name_, key_bytes));
     if (!row.ok()) return row.status();
     if (!row->has_value()) row->emplace();
     change(**row);
-    return Put(in, key, **row);
+    std::string bytes;
+    RowCodec<Row>::Encode(**row, bytes);
+    return in.PutBytes(name_, key_bytes, bytes);
   }
 
   // Calls `visit(key, row)` for the rows of the range, in order of keys, until it says false.
@@ -378,6 +376,15 @@ class Table {
   }
 
  private:
+  static absl::StatusOr<std::optional<Row>> Decode(
+      const absl::StatusOr<std::optional<std::string_view>>& bytes) {
+    if (!bytes.ok()) return bytes.status();
+    if (!bytes->has_value()) return std::optional<Row>();
+    absl::StatusOr<Row> row = RowCodec<Row>::Decode(**bytes);
+    if (!row.ok()) return row.status();
+    return std::optional<Row>(*std::move(row));
+  }
+
   std::string_view name_;
 };
 
