@@ -7,16 +7,12 @@
 namespace daybook::bench {
 namespace {
 
-void Check(const absl::Status& status) {
-  if (!status.ok()) Die("Daybook: " + std::string(status.message()));
-}
-
 Seen ReadAllOf(absl::StatusOr<Cursor> cursor) {
-  Check(cursor.status());
+  CheckDaybook(cursor.status());
   Seen seen;
   while (true) {
     const absl::StatusOr<const EventView*> event = cursor->Next();
-    if (!event.ok()) Check(event.status());
+    if (!event.ok()) CheckDaybook(event.status());
     if (*event == nullptr) return seen;
     seen.Add((*event)->version.value(), AsText((*event)->data));
   }
@@ -47,7 +43,7 @@ class DaybookStore : public EventStore {
   static std::unique_ptr<Store> OpenStore(const std::filesystem::path& directory,
                                           const StoreOptions& options) {
     absl::StatusOr<std::unique_ptr<Store>> store = Store::Open(directory, options);
-    Check(store.status());
+    CheckDaybook(store.status());
     return *std::move(store);
   }
 
@@ -60,13 +56,14 @@ class DaybookStore : public EventStore {
       commit_.Clear();
       for (std::uint64_t i = 0; i < plan.events_per_commit(); ++i) {
         const Event event = plan.At(commit * plan.events_per_commit() + i);
-        Check(commit_.Add(event.stream, {.type = event.type, .data = AsBytes(event.data)}));
+        CheckDaybook(commit_.Add(event.stream, {.type = event.type, .data = AsBytes(event.data)}));
         if (event.first_of_stream_in_commit) {
-          Check(commit_.Expect(event.stream, ExpectedVersion::Exactly(Version(event.version - 1))));
+          CheckDaybook(
+              commit_.Expect(event.stream, ExpectedVersion::Exactly(Version(event.version - 1))));
         }
       }
       const absl::StatusOr<AppendResult> result = store_->Append(commit_);
-      if (!result.ok()) Check(result.status());
+      if (!result.ok()) CheckDaybook(result.status());
     }
 
    private:
@@ -79,6 +76,10 @@ class DaybookStore : public EventStore {
 };
 
 }  // namespace
+
+void CheckDaybook(const absl::Status& status) {
+  if (!status.ok()) Die("Daybook: " + std::string(status.message()));
+}
 
 std::unique_ptr<EventStore> OpenDaybook(const std::filesystem::path& directory) {
   return std::make_unique<DaybookStore>(directory, DaybookStore::OpenStore(directory, {}));

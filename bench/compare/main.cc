@@ -33,10 +33,14 @@ struct Workload {
   std::string_view id;
   WorkloadResult (*run)(const RunOptions&);
 };
-constexpr Workload kWorkloads[] = {{"W1", RunW1},   {"W2", RunW2},  {"W3", RunW3},
-                                   {"W4", RunW4},   {"W5", RunW5},  {"W6", RunW6},
-                                   {"W7", RunW7},   {"W8", RunW8},  {"W8M", RunW8Memory},
-                                   {"W10", RunW10}, {"W12", RunW12}};
+constexpr Workload kWorkloads[] = {
+    {"W1", RunW1},        {"W2", RunW2},   {"W3", RunW3},   {"W4", RunW4},
+    {"W5", RunW5},        {"W6", RunW6},   {"W7", RunW7},   {"W8", RunW8},
+    {"W8M", RunW8Memory}, {"W10", RunW10}, {"W12", RunW12}, {"filter", RunFilter},
+#ifdef DAYBOOK_BENCH_SQL
+    {"sql", RunSql},
+#endif
+};
 
 struct CommandLine {
   RunOptions run{.directory = "."};

@@ -12,6 +12,7 @@
 #include <string>
 #include <string_view>
 
+#include "absl/status/status.h"
 #include "compare/workload.h"
 
 namespace daybook::bench {
@@ -61,6 +62,8 @@ class EventStore {
 
 // Each opens the store in `directory`, which exists; an empty one becomes a new store.
 std::unique_ptr<EventStore> OpenDaybook(const std::filesystem::path& directory);
+// Ends the program, with the message, where Daybook does not do what it was asked for.
+void CheckDaybook(const absl::Status& status);
 
 enum class SqliteLayout : std::uint8_t {
   kByPosition,  // rows by position, a unique index on (stream, version)

@@ -14,7 +14,7 @@ def spread(median, low, high):
 
 
 RESULTS = {
-    "schema": 1, "pairs": 5, "scale": 1, "machine": {"kernel": "Linux"},
+    "schema": 1, "pairs": 5, "scale": 1, "machine": {"date": "2026-11-24", "kernel": "Linux"},
     "workloads": [{
         "id": "W1", "title": "durable append & more", "unit": "events/s",
         "durability": "synced", "data": "20000 events",
@@ -28,6 +28,17 @@ RESULTS = {
              "ratio": spread(1000, 900, 1100), "verdict": "missed"}]}]}
 
 
+NOTHING = {"schema": 1, "workloads": []}
+
+
+def of_workload(name, kernel):
+    """The results of another run, of this workload alone."""
+    results = copy.deepcopy(RESULTS)
+    results["workloads"][0]["id"] = name
+    results["machine"]["kernel"] = kernel
+    return results
+
+
 class ReportTest(unittest.TestCase):
     def test_a_row_names_bar_rates_ratio_and_verdict(self):
         self.assertIn("| W1 | ≥ 1.50 × | Daybook: 1,000 events/s | SQLite: 500 "
@@ -38,9 +49,27 @@ class ReportTest(unittest.TestCase):
                       "| 1,000 [900..1,100] | missed |", report.table(RESULTS))
 
     def test_the_page_has_method_figures_and_machine(self):
-        page = report.page(RESULTS, "benchmarks.svg")
-        for part in ("## Method", "## Figures", "20000 events", "- kernel: Linux"):
+        kept = report.merged(NOTHING, RESULTS, "scripts/bench --scale 1")
+        page = report.page(kept, "benchmarks.svg")
+        for part in ("## Method", "## Figures", "20000 events", "- kernel: Linux",
+                     "- W1: `scripts/bench --scale 1`, 2026-11-24, 5 rounds, scale 1"):
             self.assertIn(part, page)
+
+    def test_a_run_replaces_its_workloads_and_keeps_the_others_with_the_run_they_are_of(self):
+        kept = report.merged(NOTHING, RESULTS, "first")
+        kept = report.merged(kept, of_workload("W10", "Linux"), "second")
+        kept = report.merged(kept, of_workload("W2", "Linux"), "third")
+        self.assertEqual([w["id"] for w in kept["workloads"]], ["W1", "W2", "W10"])
+        kept = report.merged(kept, of_workload("W1", "Linux"), "fourth")
+        self.assertEqual([w["run"]["command"] for w in kept["workloads"]],
+                         ["fourth", "third", "second"])
+
+    def test_runs_on_two_machines_are_told_apart(self):
+        kept = report.merged(NOTHING, RESULTS, "first")
+        self.assertNotIn("W1:\n", report.machine_list(kept["workloads"]))
+        kept = report.merged(kept, of_workload("W2", "another"), "second")
+        self.assertEqual(report.machine_list(kept["workloads"]),
+                         "W1:\n\n- kernel: Linux\n\nW2:\n\n- kernel: another\n")
 
     def test_the_plots_are_well_formed(self):
         for plot in (svg.ratios(RESULTS), svg.rates(RESULTS["workloads"][0])):
