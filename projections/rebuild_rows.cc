@@ -180,7 +180,7 @@ absl::Status RebuildRows::SpillIfFull() {
   // Until the run is whole, memory has everything: after an error nothing is lost.
   MemorySource memory(map_.Sorted());
   DAYBOOK_RETURN_IF_ERROR(WriteRun(&memory, map_.size()));
-  map_.Clear();
+  ClearMap();
   if (ordered_) ordered_->clear();
   if (runs_.size() < kRunsMax) return absl::OkStatus();
   std::uint64_t keys = 0;
@@ -202,7 +202,7 @@ std::unique_ptr<RowSource> RebuildRows::Changes() const {
 }
 
 void RebuildRows::Clear() {
-  map_.Clear();
+  ClearMap();
   runs_.clear();
   run_memory_bytes_ = 0;
   base_.reset();
@@ -212,15 +212,35 @@ void RebuildRows::Clear() {
   BeginEvent();
 }
 
+void RebuildRows::ClearMap() {
+  map_.Clear();
+  last_ = nullptr;
+}
+
+void RebuildRows::Expect(std::size_t table, std::string_view text) {
+  expected_key_.assign(1, static_cast<char>(table)).append(text).append(2, '\0');
+  const std::uint64_t hash = RowMap::HashOf(expected_key_);
+  map_.PrefetchSlot(hash);
+  expected_[next_expected_++ % kExpectAhead] = hash;
+  map_.PrefetchEntry(expected_[(next_expected_ + kExpectAhead / 2) % kExpectAhead]);
+}
+
+bool RebuildRows::IsLast(std::size_t table, std::string_view key) const {
+  if (last_ == nullptr) return false;
+  const std::string_view full = last_->key();
+  return full.substr(1) == key && static_cast<std::size_t>(full[0]) == table;
+}
+
 std::string_view RebuildRows::FullKey(std::size_t table, std::string_view key) {
   full_key_.assign(1, static_cast<char>(table));
   return full_key_.append(key);
 }
 
 absl::StatusOr<RowEntry*> RebuildRows::Look(std::size_t table, std::string_view key) {
+  if (IsLast(table, key)) return last_;
   const std::string_view full = FullKey(table, key);
   const std::uint64_t hash = RowMap::HashOf(full);
-  if (RowEntry* const entry = map_.Find(full, hash)) return entry;
+  if (RowEntry* const entry = map_.Find(full, hash)) return last_ = entry;
   if (key.empty() || key.size() > kTableKeyBytesMax) {
     return absl::InvalidArgumentError(absl::StrCat("a key of a table has 1 to ", kTableKeyBytesMax,
                                                    " bytes; this one has ", key.size()));
@@ -230,7 +250,7 @@ absl::StatusOr<RowEntry*> RebuildRows::Look(std::size_t table, std::string_view 
   if (known.row) map_.SetRow(entry, *known.row);
   if (known.saved) entry->set_saved();
   if (ordered_) ordered_->insert(entry);
-  return entry;
+  return last_ = entry;
 }
 
 absl::StatusOr<RebuildRows::Known> RebuildRows::LookBelow(std::size_t table, std::string_view full,

@@ -4,6 +4,7 @@
 #ifndef DAYBOOK_PROJECTIONS_REBUILD_ROWS_H_
 #define DAYBOOK_PROJECTIONS_REBUILD_ROWS_H_
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
@@ -50,6 +51,11 @@ class RebuildRows {
   [[nodiscard]] absl::StatusOr<std::uint64_t> Count(std::size_t table) const;
   absl::Status Scan(std::size_t table, const KeyRange& range, const TableReader::Visit& visit);
 
+  // A hint: the row with this text as its key (KeyCodec<std::string>) may be asked for, once as
+  // many others were as kExpectAhead says.
+  static constexpr std::size_t kExpectAhead = 8;
+  void Expect(std::size_t table, std::string_view text);
+
   // What is written from here on can be undone.
   void BeginEvent() {
     undo_.clear();
@@ -82,6 +88,8 @@ class RebuildRows {
   class OrderedSource;
 
   std::string_view FullKey(std::size_t table, std::string_view key);
+  [[nodiscard]] bool IsLast(std::size_t table, std::string_view key) const;
+  void ClearMap();
   absl::StatusOr<RowEntry*> Look(std::size_t table, std::string_view key);
   absl::StatusOr<Known> LookBelow(std::size_t table, std::string_view full, std::uint64_t hash);
   // Where there is a generation below.
@@ -103,6 +111,10 @@ class RebuildRows {
   std::vector<Undo> undo_;
   std::string undo_bytes_;
   std::string full_key_;
+  RowEntry* last_ = nullptr;  // that was looked at: a handler mostly reads a row, then writes it
+  std::array<std::uint64_t, kExpectAhead> expected_{};  // hashes, a ring
+  std::size_t next_expected_ = 0;
+  std::string expected_key_;
 };
 
 }  // namespace daybook

@@ -68,7 +68,10 @@ absl::StatusOr<bool> RebuildWorker::Handle(const EventFeed::Batch& batch, const 
     return absl::CancelledError("the rebuild was cancelled; run it again to go on");
   }
   const std::uint64_t done = done_.load(std::memory_order_relaxed);
-  for (const EventFeed::Item& item : batch.items) {
+  for (std::size_t i = 0; i < batch.items.size(); ++i) {
+    const EventFeed::Item& item = batch.items[i];
+    const std::size_t ahead = i + RebuildRows::kExpectAhead;
+    if (row_of_key_ && ahead < batch.items.size()) rows_.Expect(table_, batch.items[ahead].key);
     const Position position = item.event.position;
     if (position.value() <= done) continue;
     if (!feed.is_wanted(position)) return false;
@@ -174,6 +177,7 @@ absl::StatusOr<std::size_t> RebuildWorker::IndexOf(std::string_view table) const
 absl::StatusOr<std::optional<std::string_view>> RebuildWorker::GetBytes(
     std::string_view table, std::string_view key) const {
   DAYBOOK_ASSIGN_OR_RETURN(const std::size_t index, IndexOf(table));
+  NoteKey(key);
   return rows_.Get(index, key);
 }
 

@@ -77,6 +77,10 @@ class RebuildWorker final : private HandlerContext {
   absl::Status Emit(std::string_view payload) override;
 
   absl::StatusOr<std::size_t> IndexOf(std::string_view table) const;
+  // Notes whether the handler asks for the row that has the event's key.
+  void NoteKey(std::string_view key) const {
+    row_of_key_ = key.size() == key_.size() + 2 && key.starts_with(key_);
+  }
   // False where the rest is not wanted.
   absl::StatusOr<bool> Handle(const EventFeed::Batch& batch, const EventFeed& feed);
   absl::Status Post(const EventFeed::Item& item);
@@ -94,6 +98,9 @@ class RebuildWorker final : private HandlerContext {
   Position position_;              // the same
   std::uint32_t effects_ = 0;      // that it has emitted
   mutable std::size_t table_ = 0;  // that was used last
+  // A handler that last asked for the row of its event's key, as a text, will go on so: the rows of
+  // the events that come are asked for from memory ahead.
+  mutable bool row_of_key_ = false;
   std::atomic<std::uint64_t> done_{0}, matched_{0};
 
   // How long a call takes is seen from outside: to look at a clock twice for each event would cost

