@@ -112,7 +112,7 @@ class FilterRace {
 
 WorkloadResult RunFilter(const RunOptions& options) {
   constexpr double kBar = 20;
-  const std::uint64_t events = options.Scaled(10'000'000, 20'000, kFilteredCommit);
+  const std::uint64_t events = options.Scaled(20'000'000, 20'000, kFilteredCommit);
   const std::filesystem::path directory = FreshDirectory(options, "filter");
   auto store = Store::Open(directory, {.durability = Durability::kBuffered});
   CheckDaybook(store.status());
