@@ -37,7 +37,7 @@ const std::vector<ActionName>& Actions() {
   return actions;
 }
 
-struct Texts {
+struct ProjectionTexts {
   ProjectionFlags flags;
   FlagText action, name, kind, by, field, on_poison, threads, key, position, reason, actor;
   CLI::App* command = nullptr;
@@ -46,7 +46,7 @@ struct Texts {
 absl::Status Wrong(absl::string_view what) { return UsageError(what, "projection"); }
 
 // A flag that the action does not take would be passed over in silence.
-absl::Status CheckFlags(const Texts& texts, const ActionName& action) {
+absl::Status CheckFlags(const ProjectionTexts& texts, const ActionName& action) {
   for (const CLI::Option* option : texts.command->get_options()) {
     const std::string name = option->get_name();
     if (option->count() == 0 || !name.starts_with("--")) continue;
@@ -59,7 +59,7 @@ absl::Status CheckFlags(const Texts& texts, const ActionName& action) {
   return absl::OkStatus();
 }
 
-absl::Status FinishBuiltin(Texts& texts) {
+absl::Status FinishBuiltin(ProjectionTexts& texts) {
   if (!texts.kind) {
     if (texts.by || texts.field) return Wrong("--by and --field belong to --kind");
     return absl::OkStatus();
@@ -72,7 +72,7 @@ absl::Status FinishBuiltin(Texts& texts) {
   return absl::OkStatus();
 }
 
-absl::Status FinishSkip(Texts& texts) {
+absl::Status FinishSkip(ProjectionTexts& texts) {
   std::optional<Position> position;
   DAYBOOK_CLI_RETURN_IF_ERROR(ParseFlag("--position", texts.position, position));
   if (!position || *position == Position(0)) return Wrong("skip needs the --position of an event");
@@ -84,7 +84,7 @@ absl::Status FinishSkip(Texts& texts) {
   return absl::OkStatus();
 }
 
-absl::StatusOr<CommandLine> FinishProjection(Texts& texts) {
+absl::StatusOr<CommandLine> FinishProjection(ProjectionTexts& texts) {
   const auto action = std::find_if(Actions().begin(), Actions().end(),
                                    [&](const ActionName& one) { return one.name == texts.action; });
   texts.flags.action = action->action;
@@ -107,7 +107,7 @@ absl::StatusOr<CommandLine> FinishProjection(Texts& texts) {
 }  // namespace
 
 void AddProjectionCommands(CLI::App& app, Finish& chosen) {
-  const auto texts = std::make_shared<Texts>();
+  const auto texts = std::make_shared<ProjectionTexts>();
   CLI::App& command = *AddCommand(app, "projection", "Run read models, and look after them", chosen,
                                   [texts] { return FinishProjection(*texts); });
   texts->command = &command;

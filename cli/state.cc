@@ -16,7 +16,7 @@ const char* NameOf(FoldOrder order) {
   return order == FoldOrder::kEffective ? "effective" : "position";
 }
 
-std::string TimeOrNull(const std::optional<Timestamp>& time) {
+std::string TimeTextOrNull(const std::optional<Timestamp>& time) {
   return time.has_value() ? absl::StrCat("\"", time->ToString(), "\"") : "null";
 }
 
@@ -33,8 +33,8 @@ void AppendJsonLine(const std::string& stream, const StateInfo& info, std::strin
   AppendJsonString(stream, out);
   absl::StrAppend(&out, ",\"basis\":{\"position\":", basis.position.value(),
                   ",\"version\":", basis.version.value(),
-                  ",\"recorded_at\":", TimeOrNull(RecordedAt(basis)),
-                  ",\"effective_at\":", TimeOrNull(basis.effective_at),
+                  ",\"recorded_at\":", TimeTextOrNull(RecordedAt(basis)),
+                  ",\"effective_at\":", TimeTextOrNull(basis.effective_at),
                   ",\"final\":", basis.final ? "true" : "false", "},\"events\":", info.events,
                   ",\"order\":\"", NameOf(info.order), "\",\"state\":", ToAbsl(state), "}\n");
 }

@@ -13,6 +13,17 @@ if(PROJECT_IS_TOP_LEVEL)
   endif()
 endif()
 
+# What ccache needs to see through a precompiled header, beside its sloppiness pch_defines and
+# time_macros.
+add_compile_options($<$<CXX_COMPILER_ID:GNU>:-fpch-preprocess>
+                    "$<$<CXX_COMPILER_ID:Clang>:SHELL:-Xclang -fno-pch-timestamp>")
+
+# The presets compile the sources of a target together (CMAKE_UNITY_BUILD), in a third of the time.
+# g++ then takes a source for a header, whose public types have members of private ones.
+if(CMAKE_UNITY_BUILD)
+  add_compile_options($<$<CXX_COMPILER_ID:GNU>:-Wno-subobject-linkage>)
+endif()
+
 # A sanitizer must see every translation unit, so these are not per target.
 if(DAYBOOK_SANITIZE)
   add_compile_options(-fsanitize=${DAYBOOK_SANITIZE} -fno-sanitize-recover=all

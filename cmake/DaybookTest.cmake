@@ -1,6 +1,21 @@
 # Tests. A test that cannot run here (no data folder, no rights) says "SKIPPED: why" on a line of
 # its own, or exits with 77; scripts/test counts both.
 
+# daybook_test_headers(<source> <header>)
+#
+# What the test programs share: a precompiled header. It serves objects that are compiled as its own
+# are, that is, for an executable.
+function(daybook_test_headers source header)
+  add_library(daybook_test_headers OBJECT ${source})
+  daybook_target_defaults(daybook_test_headers)
+  set_target_properties(daybook_test_headers PROPERTIES POSITION_INDEPENDENT_CODE OFF)
+  target_compile_options(daybook_test_headers PRIVATE -fPIE)
+  target_include_directories(daybook_test_headers PRIVATE ${PROJECT_SOURCE_DIR})
+  target_link_libraries(daybook_test_headers PRIVATE absl::strings absl::status absl::statusor
+                                                     Catch2::Catch2)
+  target_precompile_headers(daybook_test_headers PRIVATE ${header})
+endfunction()
+
 # daybook_test_executable(<target> SOURCES <file>... [LIBS <target>...] [CORE <target>])
 #
 # A Catch2 program, with the core or with what stands in its place. It may include the modules' own
@@ -18,8 +33,8 @@ function(daybook_test_executable target)
   target_include_directories(
     ${target} PRIVATE ${PROJECT_SOURCE_DIR}/core ${PROJECT_BINARY_DIR}/core ${PROJECT_SOURCE_DIR}
                       ${PROJECT_SOURCE_DIR}/tests)
-  target_compile_definitions(${target} PRIVATE DAYBOOK_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
   target_link_libraries(${target} PRIVATE ${arg_CORE} daybook_catch_main ${arg_LIBS})
+  target_precompile_headers(${target} REUSE_FROM daybook_test_headers)
 endfunction()
 
 # daybook_add_test(<name> COMMAND <command>... [LABELS <label>...] [TIMEOUT <seconds>] [PROPERTIES

@@ -16,9 +16,9 @@ struct Given {
 
 using Rows = std::vector<std::vector<std::string>>;
 
-class World {
+class GivenWorld {
  public:
-  explicit World(const std::vector<Given>& events) {
+  explicit GivenWorld(const std::vector<Given>& events) {
     auto store = Store::Open(folder_ / "store", SmallSegments());
     REQUIRE_OK(store);
     store_ = *std::move(store);
@@ -71,7 +71,7 @@ const std::vector<Given> kEvents = {
 }  // namespace
 
 TEST_CASE("events are counted by stream, category and type") {
-  World world(kEvents);
+  GivenWorld world(kEvents);
   CHECK(world.Run("count", "stream").value() ==
         Rows{{"account-1", "4", "2"}, {"account-2", "2", "1"}, {"bill-1", "3", "1"}});
   CHECK(world.Run("count", "category").value() == Rows{{"account", "4", "3"}, {"bill", "3", "1"}});
@@ -79,14 +79,14 @@ TEST_CASE("events are counted by stream, category and type") {
 }
 
 TEST_CASE("sums are exact, and say where a field cannot be added") {
-  World world({kEvents.begin() + 1, kEvents.end()});
+  GivenWorld world({kEvents.begin() + 1, kEvents.end()});
   CHECK(world.Run("sum", "type", "amount").value() == Rows{{"Paid", "3", "3.15"}});
   CHECK(world.Run("sum", "stream", "/deep/n").value() ==
         Rows{{"account-1", "0", "0"}, {"account-2", "0", "0"}, {"bill-1", "2", "4"}});
   CHECK(world.Run("sum", "category", "n").value() ==
         Rows{{"account", "1", "9223372036854775806"}, {"bill", "0", "0"}});
 
-  World with_text(kEvents);
+  GivenWorld with_text(kEvents);
   const auto poison = PoisonOf(with_text.Run("sum", "type", "amount").status());
   REQUIRE(poison);
   CHECK(poison->position == Position(1));
@@ -95,13 +95,13 @@ TEST_CASE("sums are exact, and say where a field cannot be added") {
         Rows{{"account", "2", "9223372036854775807"}, {"bill", "0", "0"}});
   std::vector<Given> too_many = kEvents;
   too_many.push_back({"account-3", "Opened", R"({"n":1})"});
-  const auto overflow = PoisonOf(World(too_many).Run("sum", "category", "n").status());
+  const auto overflow = PoisonOf(GivenWorld(too_many).Run("sum", "category", "n").status());
   REQUIRE(overflow);
   CHECK(overflow->position == Position(5));
 }
 
 TEST_CASE("the last data is kept as it stands") {
-  World world(kEvents);
+  GivenWorld world(kEvents);
   CHECK(world.Run("last", "type").value() ==
         Rows{{"Opened", "1", R"({"amount":"no number","n":1})"},
              {"Paid", "4", R"({"amount":0.05})"}});

@@ -19,7 +19,6 @@ namespace {
 
 // Of pages that a transaction changes. It may be a little more: a page for each level of a tree.
 constexpr std::size_t kPortionBytesMax = std::size_t{32} << 20;
-constexpr std::size_t kPageBytes = 4096;
 // What LMDB keeps beside key and row.
 constexpr std::size_t kNodeBytes = 12;
 

@@ -10,7 +10,7 @@
 namespace daybook {
 namespace {
 
-constexpr std::string_view kKind = "checkpoint";
+constexpr std::string_view kCheckpointKind = "checkpoint";
 
 std::string FieldOf(std::size_t table, const char* what) {
   return absl::StrCat("table", table, ".", what);
@@ -58,11 +58,11 @@ std::string EncodeCheckpoint(const Checkpoint& checkpoint) {
   for (std::size_t i = 0; i < checkpoint.tables.size(); ++i) {
     SetTable(i, checkpoint.tables[i], &record);
   }
-  return EncodeRecord(kKind, record);
+  return EncodeRecord(kCheckpointKind, record);
 }
 
 absl::StatusOr<Checkpoint> DecodeCheckpoint(std::string_view bytes) {
-  DAYBOOK_ASSIGN_OR_RETURN(const Record record, DecodeRecord(kKind, bytes));
+  DAYBOOK_ASSIGN_OR_RETURN(const Record record, DecodeRecord(kCheckpointKind, bytes));
   Checkpoint checkpoint;
   DAYBOOK_ASSIGN_OR_RETURN(checkpoint.incarnation, record.Text("incarnation"));
   DAYBOOK_ASSIGN_OR_RETURN(const auto position, record.Number<std::uint64_t>("position"));

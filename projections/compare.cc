@@ -61,16 +61,15 @@ absl::Status ListDifferences(const Side& live, const Side& candidate, const std:
   Rows old_rows, new_rows;
   DAYBOOK_RETURN_IF_ERROR(old_rows.Open(live, table));
   DAYBOOK_RETURN_IF_ERROR(new_rows.Open(candidate, table));
-  using Kind = RowDifference::Kind;
   while ((old_rows.more() || new_rows.more()) && differences->size() < kDifferencesMax) {
     const bool take_old = old_rows.more() && (!new_rows.more() || old_rows.key() <= new_rows.key());
     const bool take_new = new_rows.more() && (!old_rows.more() || new_rows.key() <= old_rows.key());
     if (!take_old || !take_new || old_rows.row() != new_rows.row()) {
       differences->push_back({.table = table,
                               .key = std::string(take_old ? old_rows.key() : new_rows.key()),
-                              .kind = take_old && take_new ? Kind::kChanged
-                                      : take_old           ? Kind::kOnlyLive
-                                                           : Kind::kOnlyNew});
+                              .kind = take_old && take_new ? RowDifference::Kind::kChanged
+                                      : take_old           ? RowDifference::Kind::kOnlyLive
+                                                           : RowDifference::Kind::kOnlyNew});
     }
     if (take_old) DAYBOOK_RETURN_IF_ERROR(old_rows.Next());
     if (take_new) DAYBOOK_RETURN_IF_ERROR(new_rows.Next());

@@ -7,6 +7,7 @@
 #include "base/checksum.h"
 #include "base/seeded_bug.h"
 #include "base/status.h"
+#include "projections/event_filter.h"
 
 namespace daybook {
 namespace {
@@ -17,10 +18,6 @@ constexpr std::uint64_t kChunk = 4096, kFilteredChunk = 32768;
 
 bool IsFiltered(const EventFilter& filter) {
   return filter.stream || filter.category || !filter.types.empty() || !filter.tags.empty();
-}
-
-bool BeginsWithDollar(const std::optional<std::string>& name) {
-  return name && name->starts_with('$');
 }
 
 constexpr std::size_t kKeyBlockBytes = std::size_t{64} << 10;
@@ -68,9 +65,7 @@ EventFeed::EventFeed(const Reader& reader, const Projection& projection, Positio
       to_(to),
       threads_(threads),
       chunk_(IsFiltered(projection.filter) ? kFilteredChunk : kChunk),
-      system_streams_(projection.filter.system_streams ||
-                      BeginsWithDollar(projection.filter.stream) ||
-                      BeginsWithDollar(projection.filter.category)),
+      system_streams_(SeesSystemStreams(projection.filter)),
       ring_(std::size_t{2} * threads + 1),
       next_(threads) {
   for (Chunk& chunk : ring_) chunk.batches.resize(threads);

@@ -32,6 +32,11 @@ inline constexpr std::string_view kParkedTable = "parked";
 // What a table of the projection is called in the environment.
 std::string EnvironmentTableOf(std::string_view table);
 
+// Of a table, to reckon with.
+inline constexpr std::size_t kPageBytes = 4096;
+// The map that one who only looks, or changes little, begins with; it grows by itself.
+inline constexpr std::uint64_t kReaderMapBytes = std::uint64_t{64} << 20;
+
 // Thread-safe. Open once in a process: a Host sees to that.
 class Generation {
  public:

@@ -14,7 +14,7 @@
 namespace daybook {
 namespace {
 
-constexpr std::string_view kKind = "current";
+constexpr std::string_view kCurrentKind = "current";
 
 }  // namespace
 
@@ -68,7 +68,8 @@ absl::Status RemoveGeneration(const std::filesystem::path& projection, std::uint
 }
 
 absl::StatusOr<Current> ReadCurrent(const std::filesystem::path& projection) {
-  DAYBOOK_ASSIGN_OR_RETURN(const Record record, ReadRecordFile(kKind, projection / "CURRENT"));
+  DAYBOOK_ASSIGN_OR_RETURN(const Record record,
+                           ReadRecordFile(kCurrentKind, projection / "CURRENT"));
   Current current;
   DAYBOOK_ASSIGN_OR_RETURN(current.generation, record.Number<std::uint64_t>("generation"));
   DAYBOOK_ASSIGN_OR_RETURN(const std::uint64_t floor,
@@ -85,7 +86,7 @@ absl::Status WriteCurrent(const std::filesystem::path& projection, const Current
   record.Set("generation", current.generation);
   if (current.previous) record.Set("previous", *current.previous);
   record.Set("effects_floor", current.effects_floor.value());
-  return WriteRecordFile(kKind, record, Written::kDurable, projection / "CURRENT");
+  return WriteRecordFile(kCurrentKind, record, Written::kDurable, projection / "CURRENT");
 }
 
 }  // namespace daybook

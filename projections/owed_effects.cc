@@ -17,7 +17,6 @@ namespace daybook {
 namespace {
 
 constexpr std::size_t kPortionBytes = std::size_t{16} << 20;
-constexpr std::size_t kPageBytes = 4096;
 
 std::string OwedKey(Position position) { return kParkedOwed + EncodeKey(position); }
 

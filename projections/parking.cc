@@ -13,7 +13,7 @@
 namespace daybook {
 namespace {
 
-constexpr std::string_view kKind = "parked";
+constexpr std::string_view kParkedKind = "parked";
 // A handler may say much; what is kept of it is enough to see what is wrong.
 constexpr std::size_t kMessageBytesMax = 2000;
 constexpr std::size_t kBytesOfEvent = 64;   // about, in memory and on a page
@@ -22,20 +22,20 @@ constexpr std::size_t kBytesOfHead = 1024;  // the same
 std::uint64_t HashOf(std::string_view key) { return Hash64(AsBytes(key)); }
 
 template <class... Parts>
-std::string TableKeyOf(char kind, const Parts&... parts) {
+std::string ParkedKeyOf(char kind, const Parts&... parts) {
   std::string bytes(1, kind);
   (KeyCodec<Parts>::Encode(parts, bytes), ...);
   return bytes;
 }
-std::string HeadKey(std::string_view key) { return TableKeyOf(kParkedHead, std::string(key)); }
+std::string HeadKey(std::string_view key) { return ParkedKeyOf(kParkedHead, std::string(key)); }
 std::string EventsPrefix(std::string_view key) {
-  return TableKeyOf(kParkedEvent, std::string(key));
+  return ParkedKeyOf(kParkedEvent, std::string(key));
 }
 std::string EventKey(std::string_view key, Position position) {
-  return TableKeyOf(kParkedEvent, std::string(key), position);
+  return ParkedKeyOf(kParkedEvent, std::string(key), position);
 }
 std::string RetryKey(Timestamp time, std::string_view key) {
-  return TableKeyOf(kParkedRetry, time, std::string(key));
+  return ParkedKeyOf(kParkedRetry, time, std::string(key));
 }
 
 absl::Status Damaged() {
@@ -50,11 +50,11 @@ std::string EncodeHead(const ParkedHead& head) {
   if (head.next_retry) record.Set("next_retry", head.next_retry->unix_nanoseconds());
   record.Set("code", std::int64_t{static_cast<int>(head.code)});
   record.Set("message", head.message);
-  return EncodeRecord(kKind, record);
+  return EncodeRecord(kParkedKind, record);
 }
 
 absl::StatusOr<ParkedHead> DecodeHead(std::string_view bytes) {
-  DAYBOOK_ASSIGN_OR_RETURN(const Record record, DecodeRecord(kKind, bytes));
+  DAYBOOK_ASSIGN_OR_RETURN(const Record record, DecodeRecord(kParkedKind, bytes));
   ParkedHead head;
   DAYBOOK_ASSIGN_OR_RETURN(head.events, record.Number<std::uint64_t>("events"));
   DAYBOOK_ASSIGN_OR_RETURN(head.attempts, record.Number<std::uint32_t>("attempts"));

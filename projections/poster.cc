@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "base/seeded_bug.h"
 #include "base/status.h"
+#include "projections/event_filter.h"
 #include "projections/poison.h"
 
 namespace daybook {
@@ -20,10 +21,6 @@ constexpr std::uint64_t kFilteredScan = std::uint64_t{1} << 20;
 // After how many events the limits are looked at again.
 constexpr std::uint64_t kLooksEvery = 64;
 constexpr std::chrono::microseconds kSlowCall{200};
-
-bool BeginsWithDollar(const std::optional<std::string>& name) {
-  return name && name->starts_with('$');
-}
 
 std::int64_t Nanoseconds(Clock::time_point time) { return time.time_since_epoch().count(); }
 
@@ -109,9 +106,7 @@ Poster::Poster(const Reader& reader, const Projection& projection,
       generation_(std::move(generation)),
       limits_(limits),
       effects_(effects),
-      system_streams_(projection.filter.system_streams ||
-                      BeginsWithDollar(projection.filter.stream) ||
-                      BeginsWithDollar(projection.filter.category)),
+      system_streams_(SeesSystemStreams(projection.filter)),
       rows_(generation_),
       context_(std::make_unique<Context>(this)),
       skips_(projection.name) {}

@@ -18,9 +18,7 @@
 namespace daybook {
 namespace {
 
-constexpr std::uint64_t kMapBytes = std::uint64_t{64} << 20;
-
-absl::Status Refused(std::string_view name, std::string_view why) {
+absl::Status PromotionRefused(std::string_view name, std::string_view why) {
   return absl::FailedPreconditionError(
       absl::StrCat("projection '", ToAbsl(name), "': ", ToAbsl(why)));
 }
@@ -35,7 +33,7 @@ absl::StatusOr<Live> OpenLive(Projections::Impl* host, std::string_view name,
   Live live;
   DAYBOOK_ASSIGN_OR_RETURN(
       live.generation,
-      host->OpenGeneration(name, current.generation, Generation::Access::kOwner, kMapBytes));
+      host->OpenGeneration(name, current.generation, Generation::Access::kOwner, kReaderMapBytes));
   DAYBOOK_ASSIGN_OR_RETURN(live.checkpoint, live.generation->ReadCheckpoint());
   DAYBOOK_RETURN_IF_ERROR(CheckHistory(host->reader(), name, live.checkpoint));
   return live;
@@ -64,7 +62,7 @@ absl::Status RollBackAtRest(Projections::Impl* host, std::string_view name) {
   }
   DAYBOOK_ASSIGN_OR_RETURN(
       const std::shared_ptr<Generation> before,
-      host->OpenGeneration(name, *current.previous, Generation::Access::kOwner, kMapBytes));
+      host->OpenGeneration(name, *current.previous, Generation::Access::kOwner, kReaderMapBytes));
   DAYBOOK_ASSIGN_OR_RETURN(const Checkpoint checkpoint, before->ReadCheckpoint());
   DAYBOOK_RETURN_IF_ERROR(CheckHistory(host->reader(), name, checkpoint));
   Current changed{.generation = *current.previous,
@@ -105,7 +103,8 @@ absl::Status AtRest(Projections::Impl* host, std::string_view name,
 
 absl::Status PromoteAtRest(Projections::Impl* host, std::string_view name, Generation* candidate) {
   DAYBOOK_ASSIGN_OR_RETURN(const Checkpoint built, candidate->ReadCheckpoint());
-  if (!built.built) return Refused(name, "the new generation was not built to its end; rebuild it");
+  if (!built.built)
+    return PromotionRefused(name, "the new generation was not built to its end; rebuild it");
   DAYBOOK_RETURN_IF_ERROR(CheckHistory(host->reader(), name, built));
   DAYBOOK_ASSIGN_OR_RETURN(const std::optional<Current> current, FindCurrent(host->FolderOf(name)));
   Current changed{.generation = candidate->number(), .effects_floor = built.position};
@@ -116,10 +115,10 @@ absl::Status PromoteAtRest(Projections::Impl* host, std::string_view name, Gener
     if (live.ok()) {
       const Position sent = std::max(live->checkpoint.position, current->effects_floor);
       if (built.position < live->checkpoint.position || built.position > sent) {
-        return Refused(name,
-                       absl::StrCat("the new generation is at position ", built.position.value(),
-                                    " and the live one at ", live->checkpoint.position.value(),
-                                    "; run the rebuild again, to go on to there"));
+        return PromotionRefused(
+            name, absl::StrCat("the new generation is at position ", built.position.value(),
+                               " and the live one at ", live->checkpoint.position.value(),
+                               "; run the rebuild again, to go on to there"));
       }
       changed.effects_floor = sent;
       DAYBOOK_RETURN_IF_ERROR(
@@ -178,7 +177,7 @@ absl::StatusOr<std::shared_ptr<Generation>> OpenCandidate(Projections::Impl* hos
                            OtherGenerations(folder, current));
   for (auto number = numbers.rbegin(); number != numbers.rend(); ++number) {
     absl::StatusOr<std::shared_ptr<Generation>> generation =
-        host->OpenGeneration(name, *number, Generation::Access::kReader, kMapBytes);
+        host->OpenGeneration(name, *number, Generation::Access::kReader, kReaderMapBytes);
     // A rebuild has not come to its load yet, or died before it did.
     if (absl::IsNotFound(generation.status()) || absl::IsDataLoss(generation.status())) continue;
     if (!generation.ok()) return generation.status();
@@ -192,9 +191,9 @@ absl::StatusOr<CompareReport> Projections::Compare(std::string_view name) {
   DAYBOOK_ASSIGN_OR_RETURN(const std::shared_ptr<Generation> candidate,
                            OpenCandidate(impl_.get(), name));
   DAYBOOK_ASSIGN_OR_RETURN(const Current current, ReadCurrent(impl_->FolderOf(name)));
-  DAYBOOK_ASSIGN_OR_RETURN(
-      const std::shared_ptr<Generation> live,
-      impl_->OpenGeneration(name, current.generation, Generation::Access::kReader, kMapBytes));
+  DAYBOOK_ASSIGN_OR_RETURN(const std::shared_ptr<Generation> live,
+                           impl_->OpenGeneration(name, current.generation,
+                                                 Generation::Access::kReader, kReaderMapBytes));
   return CompareGenerations(*live, *candidate);
 }
 

@@ -18,8 +18,6 @@
 namespace daybook {
 namespace {
 
-constexpr std::uint64_t kMapBytes = std::uint64_t{64} << 20;
-
 absl::StatusOr<TableHandle> HandleOf(const Generation& generation, std::string_view table) {
   DAYBOOK_ASSIGN_OR_RETURN(const std::size_t index, generation.IndexOf(table));
   return generation.table(index);
@@ -103,9 +101,9 @@ absl::Status ReadModel::Impl::Reopen() {
   }
   if (!current.ok()) return current.status();
   if (live_ != nullptr && live_->number() == current->generation) return absl::OkStatus();
-  DAYBOOK_ASSIGN_OR_RETURN(
-      std::shared_ptr<Generation> live,
-      host_->OpenGeneration(name_, current->generation, Generation::Access::kReader, kMapBytes));
+  DAYBOOK_ASSIGN_OR_RETURN(std::shared_ptr<Generation> live,
+                           host_->OpenGeneration(name_, current->generation,
+                                                 Generation::Access::kReader, kReaderMapBytes));
   DAYBOOK_ASSIGN_OR_RETURN(const Checkpoint checkpoint, live->ReadCheckpoint());
   DAYBOOK_RETURN_IF_ERROR(CheckHistory(host_->reader(), name_, checkpoint));
   if (options_.revision && *options_.revision != checkpoint.revision) {

@@ -10,7 +10,6 @@
 namespace daybook {
 namespace {
 
-constexpr std::uint64_t kPageBytes = 4096;
 // What a row takes beside its bytes: the object, its place in the map, and what malloc adds.
 constexpr std::size_t kRowOverhead = sizeof(CachedRow) + 64;
 

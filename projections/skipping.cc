@@ -13,8 +13,6 @@
 namespace daybook {
 namespace {
 
-constexpr std::uint64_t kMapBytes = std::uint64_t{64} << 20;
-
 bool IsParked(const std::vector<ParkedKey>& keys, Position position) {
   return std::any_of(keys.begin(), keys.end(), [&](const ParkedKey& key) {
     return std::any_of(key.events.begin(), key.events.end(),
@@ -28,7 +26,7 @@ absl::StatusOr<std::vector<ParkedKey>> Projections::Parked(std::string_view name
   DAYBOOK_ASSIGN_OR_RETURN(const ProjectionStatus status, Status(name));
   DAYBOOK_ASSIGN_OR_RETURN(
       const std::shared_ptr<Generation> live,
-      impl_->OpenGeneration(name, status.generation, Generation::Access::kReader, kMapBytes));
+      impl_->OpenGeneration(name, status.generation, Generation::Access::kReader, kReaderMapBytes));
   DAYBOOK_ASSIGN_OR_RETURN(const ReadTransaction view, live->environment().BeginRead());
   return ListParked(view, live->parked());
 }

@@ -18,18 +18,18 @@ constexpr std::uint64_t kIndexEvery = 4096;
 constexpr std::size_t kBufferBytes = std::size_t{1} << 20;
 constexpr std::uint64_t kSyncEvery = std::uint64_t{32} << 20;
 
-struct Record {
+struct RunRecord {
   std::string_view key;
   std::optional<std::string_view> row;
   std::uint64_t end;
 };
 
-Record RecordAt(std::string_view bytes, std::uint64_t at) {
+RunRecord RecordAt(std::string_view bytes, std::uint64_t at) {
   std::uint16_t key_bytes = 0;
   std::uint32_t row_bytes = 0;
   std::memcpy(&key_bytes, bytes.data() + at, sizeof key_bytes);
   std::memcpy(&row_bytes, bytes.data() + at + sizeof key_bytes, sizeof row_bytes);
-  Record record;
+  RunRecord record;
   record.key = bytes.substr(at + kHeaderBytes, key_bytes);
   record.end = at + kHeaderBytes + key_bytes;
   if (row_bytes == kNoRow) return record;
@@ -53,14 +53,14 @@ class SortedRun::Source : public RowSource {
 
  private:
   std::string_view bytes_;
-  Record record_;
+  RunRecord record_;
 };
 
 std::optional<SortedRun::Found> SortedRun::Find(std::string_view key, std::uint64_t hash) const {
   if (!BloomView(filter_.blocks()).MayContain(hash)) return std::nullopt;
   const std::string_view bytes = AsText(file_.bytes());
   for (std::uint64_t at = Before(key); at < bytes.size();) {
-    const Record record = RecordAt(bytes, at);
+    const RunRecord record = RecordAt(bytes, at);
     if (record.key == key) return Found{record.row};
     if (record.key > key) break;
     at = record.end;
@@ -72,7 +72,7 @@ std::unique_ptr<RowSource> SortedRun::Read(std::string_view from) const {
   const std::string_view bytes = AsText(file_.bytes());
   std::uint64_t at = Before(from);
   while (at < bytes.size()) {
-    const Record record = RecordAt(bytes, at);
+    const RunRecord record = RecordAt(bytes, at);
     if (record.key >= from) break;
     at = record.end;
   }

@@ -13,7 +13,7 @@
 namespace daybook {
 namespace {
 
-constexpr std::string_view kKind = "status";
+constexpr std::string_view kStatusKind = "status";
 constexpr std::chrono::seconds kInterval{1};
 constexpr std::chrono::seconds kRateOver{10};
 constexpr auto kFile = "STATUS";
@@ -88,11 +88,11 @@ absl::Status WriteStatusFile(const std::filesystem::path& projection,
   record.Set("heartbeat", status.heartbeat.unix_nanoseconds());
   record.Set("error", status.error);
   if (status.poison) SetPoison(*status.poison, &record);
-  return WriteRecordFile(kKind, record, Written::kVolatile, projection / kFile);
+  return WriteRecordFile(kStatusKind, record, Written::kVolatile, projection / kFile);
 }
 
 absl::StatusOr<ProjectionStatus> ReadStatusFile(const std::filesystem::path& projection) {
-  DAYBOOK_ASSIGN_OR_RETURN(const Record record, ReadRecordFile(kKind, projection / kFile));
+  DAYBOOK_ASSIGN_OR_RETURN(const Record record, ReadRecordFile(kStatusKind, projection / kFile));
   ProjectionStatus status;
   std::string state;
   std::uint64_t events_per_1000s = 0;

@@ -5,10 +5,10 @@
 #include <cstddef>
 #include <limits>
 
+#include "absl/strings/ascii.h"
+
 namespace daybook {
 namespace {
-
-bool IsDigit(char c) { return c >= '0' && c <= '9'; }
 
 // The parts of a number as it is written.
 struct Parts {
@@ -25,7 +25,7 @@ constexpr int kExponentMax = 1 << 26;
 // Takes the digits at the front of `text`.
 std::string_view TakeDigits(std::string_view* text) {
   std::size_t count = 0;
-  while (count < text->size() && IsDigit((*text)[count])) ++count;
+  while (count < text->size() && absl::ascii_isdigit((*text)[count])) ++count;
   const std::string_view digits = text->substr(0, count);
   text->remove_prefix(count);
   return digits;

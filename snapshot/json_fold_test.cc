@@ -157,13 +157,13 @@ TEST_CASE("a sum takes one field and is exact", "[json_fold]") {
 }
 
 TEST_CASE("sums over mixed decimals agree with a model", "[json_fold]") {
-  __extension__ using Wide = __int128;
+  __extension__ using Exact = __int128;
   std::mt19937_64 random(3);
   const auto fold = JsonFold::Sum("v");
   REQUIRE_OK(fold);
   for (int round = 0; round < 200; ++round) {
     JsonState state;
-    Wide model = 0;  // in hundredths
+    Exact model = 0;  // in hundredths
     bool decimals = false;
     for (int i = 0; i < 50; ++i) {
       const auto cents = static_cast<std::int64_t>(random()) >> (8 + random() % 50);
@@ -177,10 +177,10 @@ TEST_CASE("sums over mixed decimals agree with a model", "[json_fold]") {
         decimals = true;
       }
       REQUIRE_OK(ApplyTo(*fold, state, "{\"v\":" + number + "}"));
-      model += whole ? Wide{cents / 100} * 100 : Wide{cents};
+      model += whole ? Exact{cents / 100} * 100 : Exact{cents};
     }
     const bool negative = model < 0;
-    const Wide positive = negative ? -model : model;
+    const Exact positive = negative ? -model : model;
     std::string expected = std::to_string(static_cast<std::uint64_t>(positive / 100));
     if (decimals) {
       const auto rest = static_cast<int>(positive % 100);

@@ -15,7 +15,7 @@ namespace daybook {
 namespace {
 
 // How long a reader of another process than the writer's may lag behind a conflict.
-constexpr std::chrono::seconds kCatchUpMax{1};
+constexpr std::chrono::seconds kRetryCatchUpMax{1};
 
 AppendedEvent AlreadyAppended(const EventView& event) {
   return {.id = event.id,
@@ -123,7 +123,7 @@ absl::StatusOr<TransactResult> Transactor::Run(Store& store, const Loader& loade
       return appended.status();
     }
     // Where the states are read in another process than the writer's they may lag behind.
-    static_cast<void>(loader.reader().WaitVisible(store.visible(), kCatchUpMax));
+    static_cast<void>(loader.reader().WaitVisible(store.visible(), kRetryCatchUpMax));
   }
 }
 

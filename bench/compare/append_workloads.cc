@@ -122,10 +122,6 @@ class AppendRace {
   std::vector<Contestant> contestants_;
 };
 
-std::unique_ptr<EventStore> OpenSqliteByPosition(const std::filesystem::path& directory) {
-  return OpenSqlite(directory);
-}
-
 }  // namespace
 
 WorkloadResult RunW1(const RunOptions& options) {

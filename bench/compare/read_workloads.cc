@@ -24,9 +24,6 @@ std::unique_ptr<EventStore> Loaded(const RunOptions& options, const std::string&
   return open(directory);
 }
 
-std::unique_ptr<EventStore> OpenSqliteByPosition(const std::filesystem::path& directory) {
-  return OpenSqlite(directory);
-}
 std::unique_ptr<EventStore> OpenSqliteByStream(const std::filesystem::path& directory) {
   return OpenSqlite(directory, SqliteLayout::kByStream);
 }

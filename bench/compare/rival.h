@@ -76,6 +76,7 @@ enum class SqliteThreads : std::uint8_t {
 std::unique_ptr<EventStore> OpenSqlite(const std::filesystem::path& directory,
                                        SqliteLayout layout = SqliteLayout::kByPosition,
                                        SqliteThreads threads = SqliteThreads::kMutex);
+std::unique_ptr<EventStore> OpenSqliteByPosition(const std::filesystem::path& directory);
 
 std::unique_ptr<EventStore> OpenLmdb(const std::filesystem::path& directory);
 

@@ -305,4 +305,8 @@ std::unique_ptr<EventStore> OpenSqlite(const std::filesystem::path& directory, S
   return std::make_unique<SqliteStore>(directory / "events.sqlite", layout, threads);
 }
 
+std::unique_ptr<EventStore> OpenSqliteByPosition(const std::filesystem::path& directory) {
+  return OpenSqlite(directory);
+}
+
 }  // namespace daybook::bench

@@ -21,10 +21,6 @@ constexpr std::uint64_t kEventsPerCommit = 8;
 constexpr std::uint32_t kRungs = 64;
 constexpr std::uint64_t kMoments = 20;
 
-void Check(const absl::Status& status) {
-  if (!status.ok()) Die("Daybook: " + std::string(status.message()));
-}
-
 struct SeenFold {
   using State = Seen;
   static std::string_view id() { return "seen"; }
@@ -73,11 +69,11 @@ Expected Append(Store* store, std::uint64_t events) {
     commit.Clear();
     for (std::uint64_t i = 0; i < kEventsPerCommit; ++i) {
       const Event event = plan.At(c * kEventsPerCommit + i);
-      Check(commit.Add(kStream, {.type = event.type, .data = AsBytes(event.data)}));
+      CheckDaybook(commit.Add(kStream, {.type = event.type, .data = AsBytes(event.data)}));
       expected.now.Add(c * kEventsPerCommit + i + 1, event.data);
     }
     const absl::StatusOr<AppendResult> result = store->Append(commit);
-    Check(result.status());
+    CheckDaybook(result.status());
     for (; expected.moments.size() < kMoments && commits[expected.moments.size()] == c;) {
       const AppendedEvent& last = result->events.back();
       const std::size_t kind = expected.moments.size() % 3;
@@ -96,7 +92,7 @@ double LoadRate(const States& states, const AsOf& as_of, const Seen& expected,
   const Stopwatch watch;
   const auto state = states.LoadAt(kStream, as_of);
   const double seconds = watch.Seconds();
-  Check(state.status());
+  CheckDaybook(state.status());
   CheckSeen("W10", state->state(), expected);
   if (state->info().folded > folded_max) Die("W10: more than the tail was folded");
   return 1 / seconds;
@@ -113,22 +109,22 @@ WorkloadResult RunW10(const RunOptions& options) {
   const StoreOptions store_options{.durability = Durability::kBuffered};
   const std::filesystem::path directory = FreshDirectory(options, "W10");
   auto store = Store::Open(directory, store_options);
-  Check(store.status());
+  CheckDaybook(store.status());
   const Expected expected = Append(store->get(), events);
-  Check((*store)->Flush());
+  CheckDaybook((*store)->Flush());
   {
     // The first load takes the snapshots; to measure, the store is opened again.
     auto taken = SnapshotStore::Open(**store, {});
-    Check(taken.status());
+    CheckDaybook(taken.status());
     const std::shared_ptr<SnapshotStore> snapshots = *std::move(taken);
     LoadRate(States(**store, {}, Options(snapshots, every)), {}, expected.now, events);
-    Check(snapshots->Flush());
+    CheckDaybook(snapshots->Flush());
   }
   store->reset();
   store = Store::Open(directory, store_options);
-  Check(store.status());
+  CheckDaybook(store.status());
   auto opened = SnapshotStore::Open(**store, {});
-  Check(opened.status());
+  CheckDaybook(opened.status());
   const std::shared_ptr<SnapshotStore> snapshots = *std::move(opened);
   RepositoryOptions without;
   without.cached_states_max = 0;

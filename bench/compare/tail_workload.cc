@@ -23,10 +23,6 @@ namespace {
 
 constexpr std::uint64_t kSettle = 50;  // first wakes that do not count
 
-void Check(const absl::Status& status) {
-  if (!status.ok()) Die("Daybook: " + std::string(status.message()));
-}
-
 std::int64_t MonotonicNs() {
   return std::chrono::duration_cast<std::chrono::nanoseconds>(
              std::chrono::steady_clock::now().time_since_epoch())
@@ -82,8 +78,8 @@ std::vector<std::int64_t> AppendAndMeasure(Store* store, std::uint64_t count,
     std::this_thread::sleep_for(std::chrono::microseconds(300));
     const Event event = plan.At(position - 1);
     commit.Clear();
-    Check(commit.Add(event.stream, {.type = event.type, .data = AsBytes(event.data)}));
-    Check(store->Append(commit).status());
+    CheckDaybook(commit.Add(event.stream, {.type = event.type, .data = AsBytes(event.data)}));
+    CheckDaybook(store->Append(commit).status());
     const std::int64_t synced = last_sync_ended;
     while (sightings->At(position) == 0) std::this_thread::yield();
     if (position > kSettle)
@@ -95,7 +91,7 @@ std::vector<std::int64_t> AppendAndMeasure(Store* store, std::uint64_t count,
 // Wakes a second: one by the median time.
 double WakesPerSecond(const RunOptions& options, std::uint64_t count) {
   const std::filesystem::path directory = FreshDirectory(options, "W12");
-  Check(Store::Open(directory, {}).status());
+  CheckDaybook(Store::Open(directory, {}).status());
   Sightings sightings(count);
   const pid_t reader = fork();
   if (reader == 0) _exit(Follow(directory, count, &sightings));
@@ -103,7 +99,7 @@ double WakesPerSecond(const RunOptions& options, std::uint64_t count) {
   std::vector<std::int64_t> took;
   {
     auto store = Store::Open(directory, {});
-    Check(store.status());
+    CheckDaybook(store.status());
     took = AppendAndMeasure(store->get(), count, &sightings);
   }
   int ended = 0;

@@ -14,11 +14,7 @@ namespace {
 
 constexpr char kLong[] = "account-long";
 constexpr char kShort[] = "account-short";
-constexpr std::uint64_t kEventsPerCommit = 8;  // so that many events have times of their own
-
-void Check(const absl::Status& status) {
-  if (!status.ok()) Die("Daybook: " + std::string(status.message()));
-}
+constexpr std::uint64_t kEventsOfOneTime = 8;  // so that many events have times of their own
 
 // The stream's events as they were recorded: times[v - 1] is that of version v.
 struct Recorded {
@@ -27,16 +23,16 @@ struct Recorded {
 };
 
 void AppendTo(Store* store, Recorded* recorded, std::uint64_t events) {
-  const Plan plan({.events = events, .events_per_commit = kEventsPerCommit});
+  const Plan plan({.events = events, .events_per_commit = kEventsOfOneTime});
   Commit commit;
   for (std::uint64_t c = 0; c < plan.commits(); ++c) {
     commit.Clear();
-    for (std::uint64_t i = 0; i < kEventsPerCommit; ++i) {
-      const Event event = plan.At(c * kEventsPerCommit + i);
-      Check(commit.Add(recorded->stream, {.type = event.type, .data = AsBytes(event.data)}));
+    for (std::uint64_t i = 0; i < kEventsOfOneTime; ++i) {
+      const Event event = plan.At(c * kEventsOfOneTime + i);
+      CheckDaybook(commit.Add(recorded->stream, {.type = event.type, .data = AsBytes(event.data)}));
     }
     const absl::StatusOr<AppendResult> result = store->Append(commit);
-    Check(result.status());
+    CheckDaybook(result.status());
     for (const AppendedEvent& event : result->events) recorded->times.push_back(event.recorded_at);
   }
 }
@@ -51,7 +47,7 @@ class Traveller {
     return Rate([this](std::uint64_t version) {
       const absl::StatusOr<EventHandle> event =
           store_->EventAt(recorded_->stream, Version(version));
-      Check(event.status());
+      CheckDaybook(event.status());
       return (*event)->version.value();
     });
   }
@@ -60,9 +56,9 @@ class Traveller {
     return Rate([this](std::uint64_t version) {
       const AsOf moment = AsOf::RecordedAt(recorded_->times[version - 1]);
       const absl::StatusOr<StreamInfo> head = store_->Head(recorded_->stream, moment);
-      Check(head.status());
+      CheckDaybook(head.status());
       const absl::StatusOr<EventHandle> event = store_->EventAt(head->last_position);
-      Check(event.status());
+      CheckDaybook(event.status());
       const std::uint64_t found = (*event)->version.value();
       // The last event of a commit stands for all that were recorded with it.
       if (found < version || recorded_->times[found - 1] != moment.recorded_at)
@@ -92,22 +88,22 @@ class Traveller {
 }  // namespace
 
 WorkloadResult RunW7(const RunOptions& options) {
-  const std::uint64_t events = options.Scaled(1'000'000, 8'000, kEventsPerCommit);
+  const std::uint64_t events = options.Scaled(1'000'000, 8'000, kEventsOfOneTime);
   const std::uint64_t lookups = options.Scaled(200'000, 1'000);
   StoreOptions store_options{.durability = Durability::kBuffered};
   store_options.segment_bytes_max = options.Scaled(32 << 20, 128 << 10, 4096);
   const std::filesystem::path directory = FreshDirectory(options, "W7");
   auto store = Store::Open(directory, store_options);
-  Check(store.status());
+  CheckDaybook(store.status());
   Recorded many{.stream = kLong, .times = {}}, few{.stream = kShort, .times = {}};
-  AppendTo(store->get(), &many, events / 2 / kEventsPerCommit * kEventsPerCommit);
+  AppendTo(store->get(), &many, events / 2 / kEventsOfOneTime * kEventsOfOneTime);
   AppendTo(store->get(), &few, 1'000);
   AppendTo(store->get(), &many, events - many.times.size());
   store->reset();
   store = Store::Open(directory, store_options);
-  Check(store.status());
+  CheckDaybook(store.status());
   const absl::StatusOr<StoreStats> stats = (*store)->Stats();
-  Check(stats.status());
+  CheckDaybook(stats.status());
   if (stats->segments < 8) Die("W7: the stream lies over fewer than 8 segments");
 
   Traveller far(store->get(), &many, lookups), near(store->get(), &few, lookups);

@@ -21,12 +21,12 @@ constexpr char kMemory[] = "PRAGMA cache_size = -16384";
 // authorizer could not tell from one of a query's.
 constexpr char kOwnTables[] = "SELECT 1 FROM json_each('[]'), json_tree('[]')";
 
-std::string_view TextOf(const void* data, int size) {
+std::string_view TextAt(const void* data, int size) {
   return {static_cast<const char*>(data), static_cast<std::size_t>(size)};
 }
 
 int CollateMoments(void* /*unused*/, int a_size, const void* a, int b_size, const void* b) {
-  return CompareMoments(TextOf(a, a_size), TextOf(b, b_size));
+  return CompareMoments(TextAt(a, a_size), TextAt(b, b_size));
 }
 
 absl::Status OpenError(sqlite3* db) {
@@ -126,7 +126,7 @@ int Database::OnProgress(void* self) {
 }
 
 int Database::Collate(void* self, int a_size, const void* a, int b_size, const void* b) {
-  const Comparison compared = CompareTimes(TextOf(a, a_size), TextOf(b, b_size));
+  const Comparison compared = CompareTimes(TextAt(a, a_size), TextAt(b, b_size));
   if (!compared.is_time) {
     static_cast<Database*>(self)->Fail(absl::InvalidArgumentError(
         "a time is compared with a text that is no RFC 3339 time with a zone, as in "

@@ -19,7 +19,7 @@ namespace daybook::sql {
 namespace {
 
 constexpr int kReversed = 1;  // a plan's flag
-constexpr char kByStream = 's';
+constexpr char kOneStream = 's';
 // A guess, where SQLite wants to know how many rows there are.
 constexpr double kEventsAStream = 10;
 
@@ -213,8 +213,9 @@ int BestStreams(Tables* tables, sqlite3_index_info* info) {
   for (int i = 0; i < info->nConstraint; ++i) {
     const auto& constraint = info->aConstraint[i];
     if (constraint.usable != 0 && constraint.iColumn == 0 && IsBinary(info, i) &&
-        RelationOf(constraint.op) == Relation::kEqual && !plan.Takes(kByStream, Relation::kEqual)) {
-      plan.Take(i, kByStream, Relation::kEqual);
+        RelationOf(constraint.op) == Relation::kEqual &&
+        !plan.Takes(kOneStream, Relation::kEqual)) {
+      plan.Take(i, kOneStream, Relation::kEqual);
     }
   }
   int flags = 0;
@@ -222,7 +223,7 @@ int BestStreams(Tables* tables, sqlite3_index_info* info) {
     info->orderByConsumed = 1;  // a name stands once: there are no ties for what follows
     if (info->aOrderBy[0].desc != 0) flags |= kReversed;
   }
-  if (plan.Takes(kByStream, Relation::kEqual)) {
+  if (plan.Takes(kOneStream, Relation::kEqual)) {
     info->idxFlags = SQLITE_INDEX_SCAN_UNIQUE;
     return plan.Finish(flags, 1, 10);
   }

@@ -20,7 +20,7 @@ using testing::TempFolder;
 using Outcome = Sequenced::Outcome;
 using CommitPtr = std::unique_ptr<Commit::Impl>;
 
-EventId Id(std::uint8_t n) {
+EventId EventIdOf(std::uint8_t n) {
   EventId::Bytes bytes{};
   bytes.fill(n);
   return EventId(bytes);
@@ -211,21 +211,21 @@ TEST_CASE("an expectation of a stream that is not there is rejected at once") {
 TEST_CASE("the id of an event on its way is waited for before any condition is asked") {
   Log log;
   Commit::Impl first;
-  REQUIRE_OK(first.Add("a", {.type = "t", .id = Id(1)}));
+  REQUIRE_OK(first.Add("a", {.type = "t", .id = EventIdOf(1)}));
   REQUIRE_OK(first.Add("b", {.type = "t"}));
   REQUIRE_OK(first.Expect("a", ExpectedVersion::NoStream()));
   REQUIRE(log.Sequence(&first).outcome == Outcome::kDone);
   // The same again: a retry, not a conflict.
   Commit::Impl again;
-  REQUIRE_OK(again.Add("a", {.type = "t", .id = Id(1)}));
+  REQUIRE_OK(again.Add("a", {.type = "t", .id = EventIdOf(1)}));
   REQUIRE_OK(again.Expect("a", ExpectedVersion::NoStream()));
   Sequenced result = log.Sequence(&again);
   CHECK(result.outcome == Outcome::kWaitVisible);
   CHECK(result.position == 2);  // of the whole commit
   // In another stream the id is another one, and another id is no duplicate.
   Commit::Impl elsewhere;
-  REQUIRE_OK(elsewhere.Add("b", {.type = "t", .id = Id(1)}));
-  REQUIRE_OK(elsewhere.Add("a", {.type = "t", .id = Id(2)}));
+  REQUIRE_OK(elsewhere.Add("b", {.type = "t", .id = EventIdOf(1)}));
+  REQUIRE_OK(elsewhere.Add("a", {.type = "t", .id = EventIdOf(2)}));
   CHECK(log.Sequence(&elsewhere).outcome == Outcome::kDone);
   // What was finished since the look is not known any more: the caller looks.
   log.Finish();

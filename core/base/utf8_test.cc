@@ -66,7 +66,7 @@ TEST_CASE(
   CHECK(IsValidUtf8(std::string_view("\0\x7F\x1F", 3)));
 }
 
-std::string Refusal(std::string_view name) {
+std::string RefusalOfName(std::string_view name) {
   const absl::Status status = ValidateName("type", name);
   CHECK(status.code() == absl::StatusCode::kInvalidArgument);
   return std::string(status.message());
@@ -75,12 +75,12 @@ std::string Refusal(std::string_view name) {
 TEST_CASE("a name has 1 to 255 bytes") {
   CHECK_OK(ValidateName("type", "a"));
   CHECK_OK(ValidateName("type", std::string(255, 'a')));
-  CHECK_THAT(Refusal(""), testing::HasText("type: empty"));
-  CHECK_THAT(Refusal(std::string(256, 'a')), testing::HasText("type: 256 bytes"));
+  CHECK_THAT(RefusalOfName(""), testing::HasText("type: empty"));
+  CHECK_THAT(RefusalOfName(std::string(256, 'a')), testing::HasText("type: 256 bytes"));
   // Bytes, not characters.
   std::string wide;
   for (int i = 0; i < 128; ++i) wide += "é";
-  CHECK_THAT(Refusal(wide), testing::HasText("256 bytes"));
+  CHECK_THAT(RefusalOfName(wide), testing::HasText("256 bytes"));
 }
 
 TEST_CASE("a name has no control character, at any place, and every other one is fine") {
@@ -92,17 +92,17 @@ TEST_CASE("a name has no control character, at any place, and every other one is
       if (ValidateName("type", name).ok() == control) FAIL(byte << " at " << at);
     }
   }
-  CHECK_THAT(Refusal("abc\ndef"), testing::HasText("U+000A at byte 3"));
-  CHECK_THAT(Refusal("Überweisung\x7F"), testing::HasText("U+007F at byte 12"));
-  CHECK_THAT(Refusal(std::string_view("\0", 1)), testing::HasText("U+0000 at byte 0"));
+  CHECK_THAT(RefusalOfName("abc\ndef"), testing::HasText("U+000A at byte 3"));
+  CHECK_THAT(RefusalOfName("Überweisung\x7F"), testing::HasText("U+007F at byte 12"));
+  CHECK_THAT(RefusalOfName(std::string_view("\0", 1)), testing::HasText("U+0000 at byte 0"));
   CHECK_OK(ValidateName("type", "Überweisung getätigt 記帳 📒"));
   CHECK_OK(ValidateName("type", "\xC2\x80"));  // U+0080 is none of those that are refused
 }
 
 TEST_CASE("a name is UTF-8, and the message says where it is not") {
-  CHECK_THAT(Refusal("abcdefgh\xFFi"), testing::HasText("not UTF-8 at byte 8"));
-  CHECK_THAT(Refusal("ab\xC3"), testing::HasText("not UTF-8 at byte 2"));
-  CHECK_THAT(Refusal("\xED\xA0\x80"), testing::HasText("not UTF-8 at byte 0"));
+  CHECK_THAT(RefusalOfName("abcdefgh\xFFi"), testing::HasText("not UTF-8 at byte 8"));
+  CHECK_THAT(RefusalOfName("ab\xC3"), testing::HasText("not UTF-8 at byte 2"));
+  CHECK_THAT(RefusalOfName("\xED\xA0\x80"), testing::HasText("not UTF-8 at byte 0"));
 }
 
 TEST_CASE(

@@ -20,6 +20,7 @@ struct Link {
   std::uint64_t skip;
 
   [[nodiscard]] std::uint64_t offset() const { return std::uint64_t{offset8} * 8; }
+  [[nodiscard]] bool lost() const { return offset8 == 0; }
 };
 static_assert(sizeof(Link) == 24);
 inline constexpr std::uint32_t kLinkVersionEscape = 0xFFFFFFFF;

@@ -3,11 +3,7 @@
 #include <algorithm>
 
 namespace daybook {
-namespace {
-
-bool IsLost(const Link& link) { return link.offset8 == 0; }
-
-}  // namespace
+namespace {}  // namespace
 
 void TagLookup::Find(std::span<const TagEntry> entries, std::uint64_t hash, std::uint64_t limit,
                      std::vector<std::uint32_t>* locals) {
@@ -30,7 +26,7 @@ void IdLookup::Find(std::span<const std::uint64_t> id_hashes, const Link* links,
   locals->clear();
   MutexLock lock(mutex_);
   for (; seen_ < id_hashes.size(); ++seen_) {
-    if (IsLost(links[seen_])) continue;
+    if (links[seen_].lost()) continue;
     const auto local = static_cast<std::uint32_t>(seen_);
     const bool inserted = first_.try_emplace(id_hashes[seen_], local).second;
     if (!inserted) more_[id_hashes[seen_]].push_back(local);
@@ -51,7 +47,7 @@ void HeadLookup::Find(std::span<const std::uint64_t> stream_hashes, const Link* 
   MutexLock lock(mutex_);
   for (; seen_ < stream_hashes.size(); ++seen_) {
     const Link& link = links[seen_];
-    if (IsLost(link)) continue;
+    if (link.lost()) continue;
     auto& heads = heads_[stream_hashes[seen_]];
     const auto named = [&](std::uint32_t head) {
       const std::uint64_t position = first_position + head;
@@ -76,7 +72,7 @@ void CollectHeads(std::span<const Link> links, std::uint64_t first_position,
     if (skip < named.size()) named[skip] = true;
   }
   for (std::size_t i = 0; i < links.size(); ++i) {
-    if (!named[i] && !IsLost(links[i])) locals->push_back(static_cast<std::uint32_t>(i));
+    if (!named[i] && !links[i].lost()) locals->push_back(static_cast<std::uint32_t>(i));
   }
 }
 

@@ -30,7 +30,7 @@ std::unique_ptr<Sidecar> WriteAndOpen(const TempFolder& folder, const ModelSegme
   return *std::move(sidecar);
 }
 
-void CheckShape(const SegmentShape& shape) {
+void CheckSidecarOf(const SegmentShape& shape) {
   const std::uint64_t seed = NewSeed();
   INFO("seed " << seed);
   const TempFolder folder;
@@ -41,30 +41,30 @@ void CheckShape(const SegmentShape& shape) {
 }
 
 TEST_CASE("a sidecar answers like the index that it was written from") {
-  CheckShape({});
-  CheckShape({.first_position = 1'000'001, .events = 3001, .streams = 2500});
+  CheckSidecarOf({});
+  CheckSidecarOf({.first_position = 1'000'001, .events = 3001, .streams = 2500});
 }
 
 TEST_CASE("a sidecar keeps streams and ids of the same hash apart") {
-  CheckShape({.first_position = 77, .streams = 64, .collide = true});
+  CheckSidecarOf({.first_position = 77, .streams = 64, .collide = true});
 }
 
 TEST_CASE("a sidecar numbers lost events and finds none of them") {
-  CheckShape({.events = 4000, .lost = 0.2});
-  CheckShape({.events = 300, .lost = 1});
+  CheckSidecarOf({.events = 4000, .lost = 0.2});
+  CheckSidecarOf({.events = 300, .lost = 1});
 }
 
 TEST_CASE("a sidecar's columns are as wide as they must be") {
-  CheckShape({.events = 3000,
-              .streams = 255,
-              .types = 256,
-              .lost = 0.01,
-              .category_for_each_stream = true});
-  CheckShape({.events = 140'000,
-              .streams = 100'000,
-              .types = 70'000,
-              .lost = 0.01,
-              .category_for_each_stream = true});
+  CheckSidecarOf({.events = 3000,
+                  .streams = 255,
+                  .types = 256,
+                  .lost = 0.01,
+                  .category_for_each_stream = true});
+  CheckSidecarOf({.events = 140'000,
+                  .streams = 100'000,
+                  .types = 70'000,
+                  .lost = 0.01,
+                  .category_for_each_stream = true});
   const TempFolder folder;
   const ModelSegment segment({.events = 4000, .streams = 10, .types = 1000}, NewSeed());
   const std::unique_ptr<Sidecar> sidecar = WriteAndOpen(folder, segment);
@@ -78,7 +78,7 @@ TEST_CASE("a sidecar's columns are as wide as they must be") {
 
 TEST_CASE("a sidecar may be small, or of no event at all") {
   for (const std::size_t events : {1U, 2U, 255U, 256U, 257U})
-    CheckShape({.events = events, .collide = false});
+    CheckSidecarOf({.events = events, .collide = false});
   const TempFolder folder;
   auto index = ActiveIndex::Create(9, 1 << 14, 128);
   REQUIRE_OK(index);

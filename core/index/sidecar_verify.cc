@@ -6,11 +6,9 @@
 namespace daybook {
 namespace {
 
-bool IsLost(const Link& link) { return link.offset8 == 0; }
-
 // A lost event says nothing; another points backwards, so that every walk ends.
 bool IsGood(const Link& link, std::uint64_t position) {
-  if (IsLost(link)) return link.version == 0 && link.prev == 0 && link.skip == 0;
+  if (link.lost()) return link.version == 0 && link.prev == 0 && link.skip == 0;
   return link.version != 0 && link.prev < position && link.skip <= link.prev;
 }
 
@@ -40,12 +38,12 @@ absl::Status Sidecar::Parts::VerifyLinks() const {
   std::uint64_t position = header.first_position;
   std::uint32_t offset8 = 0;
   for (const Link& link : links) {
-    const bool in_order = IsLost(link) || link.offset8 > offset8;
+    const bool in_order = link.lost() || link.offset8 > offset8;
     if (!in_order || !IsGood(link, position)) {
       const auto at = static_cast<std::uint64_t>(&link - links.data()) * sizeof(Link);
       return Damaged(Entry(SidecarSection::kLinks).offset + at, "a link of the sidecar is no good");
     }
-    if (!IsLost(link)) offset8 = link.offset8;
+    if (!link.lost()) offset8 = link.offset8;
     ++position;
   }
   return absl::OkStatus();
@@ -75,8 +73,8 @@ absl::Status Sidecar::Parts::VerifyColumn(SidecarSection column_section,
   const std::uint32_t none = SidecarNoTerm(column.column.width);
   const bool good =
       ForEachNumber(column.column, header.events, [&](std::uint64_t i, std::uint32_t number) {
-        if (number == none) return IsLost(links[i]);
-        if (number >= counts.size() || IsLost(links[i])) return false;
+        if (number == none) return links[i].lost();
+        if (number >= counts.size() || links[i].lost()) return false;
         ++counts[number];
         return true;
       });
@@ -98,7 +96,7 @@ absl::Status Sidecar::Parts::VerifyTags() const {
     const std::span<const std::uint32_t> run = postings.subspan(start, tag.count);
     for (std::size_t i = 0; i < run.size(); ++i) {
       const bool ascends = i == 0 || run[i - 1] < run[i];
-      if (!ascends || run[i] >= header.events || IsLost(links[run[i]])) {
+      if (!ascends || run[i] >= header.events || links[run[i]].lost()) {
         return Damaged(SidecarSection::kTagPostings, "the postings of a tag are no good");
       }
     }
@@ -115,7 +113,7 @@ absl::Status Sidecar::Parts::VerifyRun(SidecarSection section,
   for (std::size_t i = 0; i < run.size(); ++i) {
     const auto local = static_cast<std::uint32_t>(run[i]);
     const bool ascends = i == 0 || run[i - 1] < run[i];
-    if (!ascends || local >= header.events || IsLost(links[local])) {
+    if (!ascends || local >= header.events || links[local].lost()) {
       return Damaged(section, "a sorted run is no good");
     }
   }

@@ -224,7 +224,7 @@ TEST_CASE("activation seals the old segment, and the new one names its end") {
 }
 
 // What an opening makes of the last segment.
-TailDecision Decide(AlignedBytes segment) {
+TailDecision DecideAtOpening(AlignedBytes segment) {
   FrameScanner scanner = ScannerOf(segment.bytes());
   while (scanner.Next() == Result::kFrame) {
   }
@@ -249,7 +249,7 @@ TEST_CASE("stopped while the seal is written, the segment goes on being the acti
         segment.bytes().subspan(before.offset + written, sizeof(FrameHeader) - written);
     std::fill(missing.begin(), missing.end(), std::byte{0});
     CAPTURE(written);
-    CHECK(Decide(std::move(segment)).verdict ==
+    CHECK(DecideAtOpening(std::move(segment)).verdict ==
           (written == 0 ? TailVerdict::kIntact : TailVerdict::kTorn));
   }
 }
@@ -265,7 +265,7 @@ TEST_CASE("stopped before there is a spare, the segment is sealed and has no suc
   while (scanner.Next() == Result::kFrame) {
   }
   CHECK(scanner.sealed());
-  CHECK(Decide(std::move(segment)).verdict == TailVerdict::kIntact);
+  CHECK(DecideAtOpening(std::move(segment)).verdict == TailVerdict::kIntact);
   // The next opening takes it up from there.
   const LogTail tail = log.tail();
   log.Reopen(tail);
@@ -305,7 +305,7 @@ TEST_CASE(
   REQUIRE(spare.Claim(kSegmentBytesMin));
   REQUIRE_OK(log.writer().Activate(NextOf(log), &spare));
   AlignedBytes segment = log.Segment(2);
-  CHECK(Decide(AlignedBytes(segment.bytes())).verdict == TailVerdict::kIntact);
+  CHECK(DecideAtOpening(AlignedBytes(segment.bytes())).verdict == TailVerdict::kIntact);
   FrameScanner scanner = ScannerOf(segment.bytes());
   REQUIRE(scanner.Next() == Result::kBlank);
   const SegmentHeader& header = segment.At<SegmentHeader>(0);

@@ -19,7 +19,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-const ReaderOptions kUnmapped{
+const ReaderOptions kWithoutMapping{
     .access = FileAccess::kRead, .accept_network_file_system = true, .on_notice = {}};
 
 // A walk over the frames of each file says which hash is which position's.
@@ -70,7 +70,7 @@ std::string ForgedHeaders(const fs::path& store, std::size_t bytes) {
 TEST_CASE("the frame of an event is found from the event, mapped or not") {
   const SmallStore store({.events = 500, .segment_bytes = 64 << 10});
   const auto mapped = Reader::Open(store.path(), {});
-  const auto read = Reader::Open(store.path(), kUnmapped);
+  const auto read = Reader::Open(store.path(), kWithoutMapping);
   REQUIRE_OK(mapped);
   REQUIRE_OK(read);
   const auto hashes = FrameHashes(store.path());
@@ -111,7 +111,7 @@ TEST_CASE("the frame of an event is found over long commits and over headers tha
   append({forger, EventOf("behind")});
   const auto hashes = FrameHashes(path);
   REQUIRE(hashes.size() == (*store)->visible().value());
-  const auto read = Reader::Open(path, kUnmapped);
+  const auto read = Reader::Open(path, kWithoutMapping);
   REQUIRE_OK(read);
   for (const auto& [position, hash] : hashes) {
     REQUIRE((*store)->FrameHashAt(Position(position)).value() == hash);
@@ -135,7 +135,7 @@ TEST_CASE("an event whose frame header is damaged has no frame, and no other eve
     store.Restore();
     store.Flip(file, store.record(hit).begin - sizeof(CommitHeader) - sizeof(FrameHeader) + 40);
     for (const bool maps : {true, false}) {
-      const auto reader = Reader::Open(store.path(), maps ? ReaderOptions{} : kUnmapped);
+      const auto reader = Reader::Open(store.path(), maps ? ReaderOptions{} : kWithoutMapping);
       REQUIRE_OK(reader);
       for (const auto& [position, hash] : hashes) {
         const auto found = (*reader)->FrameHashAt(Position(position));

@@ -17,12 +17,12 @@ namespace {
 
 namespace fs = std::filesystem;
 
-const fs::path kFolder = fs::path(DAYBOOK_SOURCE_DIR) / "tests" / "compat";
+const fs::path kBackups = fs::path(DAYBOOK_SOURCE_DIR) / "tests" / "compat";
 
 }  // namespace
 
 TEST_CASE("a manifest of format 1 says what it said when it was written") {
-  const std::string text = TextOf(kFolder / "backup-1" / "backup" / "MANIFEST");
+  const std::string text = TextOf(kBackups / "backup-1" / "backup" / "MANIFEST");
   const auto bytes = std::as_bytes(std::span(text));
   const auto manifest = DecodeManifest(bytes);
   REQUIRE_OK(manifest);
@@ -47,7 +47,7 @@ TEST_CASE("a manifest of format 1 says what it said when it was written") {
 
 TEST_CASE("a backup of format 1 verifies, becomes a store, and goes on") {
   const TempFolder folder;
-  fs::copy(kFolder / "backup-1" / "backup", folder / "backup", fs::copy_options::recursive);
+  fs::copy(kBackups / "backup-1" / "backup", folder / "backup", fs::copy_options::recursive);
   const auto verified = Verify(folder / "backup", {});
   REQUIRE_OK(verified);
   CHECK(verified->ok());
@@ -55,10 +55,10 @@ TEST_CASE("a backup of format 1 verifies, becomes a store, and goes on") {
   REQUIRE_OK(Restore(folder / "backup", folder / "restored", {}));
   const auto reader = Reader::Open(folder / "restored", {});
   REQUIRE_OK(reader);
-  CHECK(Describe(**reader).value() == TextOf(kFolder / "v1.0" / "events.txt"));
+  CHECK(Describe(**reader).value() == TextOf(kBackups / "v1.0" / "events.txt"));
   CHECK(TextOf(folder / "restored" / "publish" / "bus" / "cursor") == "{\"position\":120}");
 
-  fs::copy(kFolder / "v1.0" / "store", folder / "store", fs::copy_options::recursive);
+  fs::copy(kBackups / "v1.0" / "store", folder / "store", fs::copy_options::recursive);
   {
     const auto store = Store::Open(folder / "store", {});
     REQUIRE_OK(store);

@@ -13,13 +13,13 @@ namespace {
 
 namespace fs = std::filesystem;
 
-const fs::path kFolder = fs::path(DAYBOOK_SOURCE_DIR) / "tests" / "compat";
+const fs::path kStores = fs::path(DAYBOOK_SOURCE_DIR) / "tests" / "compat";
 
 class Golden {
  public:
   explicit Golden(const std::string& version)
-      : expected_(TextOf(kFolder / version / "events.txt")) {
-    fs::copy(kFolder / version / "store", store(), fs::copy_options::recursive);
+      : expected_(TextOf(kStores / version / "events.txt")) {
+    fs::copy(kStores / version / "store", store(), fs::copy_options::recursive);
   }
   [[nodiscard]] fs::path store() const { return folder_ / "store"; }
   [[nodiscard]] const std::string& expected() const { return expected_; }

@@ -122,14 +122,14 @@ void RunWriters(Store* store, std::uint64_t seed, int commits, bool asynchronous
   for (std::thread& thread : threads) thread.join();
 }
 
-struct Totals {
+struct WatermarkTotals {
   std::uint64_t phases = 0, events = 0, held_back = 0, failed = 0;
   std::atomic<std::uint64_t> looks = 0;
 };
 
 // A watermark that moves only when this test moves it: the store syncs by itself only where a
 // segment is full.
-void RunPhases(std::uint64_t seed, int phases, Totals* totals) {
+void RunPhases(std::uint64_t seed, int phases, WatermarkTotals* totals) {
   TempFolder folder;
   StoreOptions options;
   options.segment_bytes_max = std::uint64_t{128} << 10;
@@ -180,7 +180,7 @@ void RunPhases(std::uint64_t seed, int phases, Totals* totals) {
 }
 
 // kSync: what is visible, to whom ever, is durable at every moment.
-void RunSync(std::uint64_t seed, int commits, Totals* totals) {
+void RunSync(std::uint64_t seed, int commits, WatermarkTotals* totals) {
   TempFolder folder;
   const auto store = Store::Open(folder / "store", SmallSegments());
   REQUIRE_OK(store);
@@ -214,7 +214,7 @@ void RunSync(std::uint64_t seed, int commits, Totals* totals) {
   totals->events += all;
 }
 
-void Count(const char* suite, const Totals& totals) {
+void Count(const char* suite, const WatermarkTotals& totals) {
   Counted("watermark." + std::string(suite))
       .Add("phases", totals.phases)
       .Add("events", totals.events)
@@ -228,14 +228,14 @@ void Count(const char* suite, const Totals& totals) {
 }  // namespace
 
 TEST_CASE("no other process sees past the durable position", "[watermark]") {
-  Totals totals;
+  WatermarkTotals totals;
   RunPhases(Seed("daybook_concurrency_test '[watermark]'"), Cycles(60, 12), &totals);
   Count("buffered", totals);
   CHECK(totals.held_back > 0);
 }
 
 TEST_CASE("nobody sees past the durable position of a kSync store", "[watermark]") {
-  Totals totals;
+  WatermarkTotals totals;
   RunSync(Seed("daybook_concurrency_test '[watermark]'"), 10 * Cycles(60, 12), &totals);
   Count("sync", totals);
 }

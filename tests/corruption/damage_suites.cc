@@ -55,9 +55,12 @@ bool IsHeaderBit(const Shape& shape, const DamageCase& damage) {
   });
 }
 
-// Every bit of the log is decided in memory. In the store that was closed every bit of a byte that
-// is not zero is asked of a reader. One bit of every byte is asked of a reader and of verify, and
-// one of each 64th byte, and of each fourth of a header, of a writer.
+// Whether this byte is one of those that are asked of a reader and of verify: every one for a soak.
+bool IsPicked(std::uint32_t at) { return IsSoak() || at % 3 == 0; }
+
+// Every bit of the log is decided in memory. In the store that was closed three bits of a byte that
+// is not zero are asked of a reader. One bit of every third byte is asked of a reader and of
+// verify, and one of each 64th byte, and of each fourth of a header, of a writer.
 Jobs LogBits(const std::vector<Shape>& shapes) {
   Jobs jobs;
   ForEachFile(shapes, [&](const Shape& shape, DamageCase damage, const std::string& name,
@@ -67,13 +70,14 @@ Jobs LogBits(const std::vector<Shape>& shapes) {
     for (damage.at = 0; damage.at < size; ++damage.at) {
       for (damage.other_at = 0; damage.other_at < 8; ++damage.other_at) {
         const bool chosen = damage.other_at == damage.at % 8;
-        const bool first = damage.shape == 0;
+        const bool picked = chosen && IsPicked(damage.at);
+        const bool first = damage.shape == 0 && (damage.other_at + damage.at) % 3 == 0;
         const bool zero = shape.files[damage.file][damage.at] == 0;
         jobs.push_back(
             {damage,
              Asked({.decide = IsLogFile(name),
-                    .verify = chosen,
-                    .reader = chosen || (first && !zero),
+                    .verify = picked,
+                    .reader = picked || (first && !zero),
                     .store = chosen && (damage.at % 64 == 0 ||
                                         (damage.at % 4 == 0 && IsHeaderBit(shape, damage))),
                     .depth = chosen && damage.at % 8 == 0 ? Depth::kAll : Depth::kEvents})});
@@ -85,8 +89,8 @@ Jobs LogBits(const std::vector<Shape>& shapes) {
 
 // Every bit of what is derived: of sidecars and of the LMDB file all are asked of the code that
 // checks them, and where that passes what LMDB would read otherwise, of everybody. One bit of each
-// byte of a sidecar, and of each fourth of the rest, is asked of verify and of a reader, and of
-// each 64th byte of a writer.
+// third byte of a sidecar, and of each twelfth of the rest, is asked of verify and of a reader, and
+// of each 64th byte of a writer.
 Jobs DerivedBits(const std::vector<Shape>& shapes) {
   Jobs jobs;
   ForEachFile(shapes, [&](const Shape& shape, DamageCase damage, const std::string& name,
@@ -97,7 +101,8 @@ Jobs DerivedBits(const std::vector<Shape>& shapes) {
       for (damage.other_at = 0; damage.other_at < 8; ++damage.other_at) {
         const bool chosen = damage.other_at == damage.at % 8;
         const bool judged = name.ends_with(".idx") || name == "index/data.mdb";
-        const bool asked = chosen && (damage.at % 4 == 0 || name.ends_with(".idx"));
+        const bool asked =
+            chosen && IsPicked(damage.at) && (damage.at % 4 == 0 || name.ends_with(".idx"));
         jobs.push_back(
             {damage, Asked({.decide = judged,
                             .verify = asked,
@@ -110,8 +115,8 @@ Jobs DerivedBits(const std::vector<Shape>& shapes) {
   return Shortened(std::move(jobs));
 }
 
-// Every length: of the log, of sidecars and of STORE asked of verify and of a reader; of the LMDB
-// file asked of the code that checks it, and like the rest every eighth of the others.
+// Every length, of the LMDB file and of sidecars, asked of the code that checks them; every third
+// of the log, of sidecars and of STORE asked of verify and of a reader, and every eighth of all.
 Jobs Cuts(const std::vector<Shape>& shapes) {
   Jobs jobs;
   ForEachFile(shapes, [&](const Shape& shape, DamageCase damage, const std::string& name,
@@ -120,8 +125,8 @@ Jobs Cuts(const std::vector<Shape>& shapes) {
     damage.kind = DamageKind::kCut;
     for (damage.at = 0; damage.at < size; ++damage.at) {
       if (damage.shape != 0 && damage.at % 8 != 0 && !IsSoak()) continue;
-      const bool every = IsLogFile(name) || name.ends_with(".idx") || name == "STORE";
-      const bool asked = every || damage.at % 8 == 0;
+      const bool often = IsLogFile(name) || name.ends_with(".idx") || name == "STORE";
+      const bool asked = (often && IsPicked(damage.at)) || damage.at % 8 == 0;
       const bool last = damage.at + 1 == size;
       jobs.push_back(
           {damage, Asked({.decide = name.ends_with(".idx") || name == "index/data.mdb",

@@ -23,7 +23,7 @@ void Overwrite(const std::filesystem::path& path, std::uint64_t offset, const st
   out.write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
 }
 
-std::string Describe(const EventView& event) {
+std::string AllOf(const EventView& event) {
   std::string text = absl::StrCat(
       event.position.value(), " ", ToAbsl(event.stream), " ", event.version.value(), " ",
       ToAbsl(event.type), " ", event.id.ToString(), " ", event.recorded_at.ToString(), " ",
@@ -44,7 +44,7 @@ EventsRead ReadEvents(const std::filesystem::path& directory) {
   for (std::uint64_t position = 1; position <= head; ++position) {
     const auto event = (*reader)->EventAt(Position(position));
     if (event.ok()) {
-      read.events[position] = Describe(**event);
+      read.events[position] = AllOf(**event);
     } else {
       CHECK(absl::IsDataLoss(event.status()));
       read.damaged.push_back(position);

@@ -17,13 +17,13 @@ namespace fs = std::filesystem;
 
 constexpr int kKillsOfStore = 100;  // then a new one: each check reads all of it
 
-struct Totals {
+struct KillTotals {
   std::uint64_t kills = 0, reader_kills = 0, acknowledged = 0, found = 0, seen = 0;
   std::uint64_t torn = 0, verified = 0, rebuilt = 0, by_reader = 0;
   Moments moments;
 };
 
-void CheckVerified(const fs::path& directory) {
+void RequireVerified(const fs::path& directory) {
   const auto report = Verify(directory, {});
   REQUIRE_OK(report);
   for (const Finding& finding : report->findings) {
@@ -33,13 +33,13 @@ void CheckVerified(const fs::path& directory) {
 
 // What is left of the store after a kill holds what it must.
 void CheckStore(const fs::path& directory, std::mt19937_64* random, bool acknowledged_is_durable,
-                History* history, Totals* totals) {
+                History* history, KillTotals* totals) {
   if ((*random)() % 7 == 0) {
     DeleteDerived(directory);
     ++totals->rebuilt;
   }
   if ((*random)() % 10 == 9) {
-    CheckVerified(directory);
+    RequireVerified(directory);
     ++totals->verified;
   }
   if (acknowledged_is_durable && (*random)() % 3 == 0) {
@@ -60,7 +60,7 @@ void CheckStore(const fs::path& directory, std::mt19937_64* random, bool acknowl
   REQUIRE(history->Check(**store) == "");
 }
 
-void KillInOneStore(std::uint64_t seed, int kills, bool small_segments, Totals* totals) {
+void KillInOneStore(std::uint64_t seed, int kills, bool small_segments, KillTotals* totals) {
   std::mt19937_64 random(seed);
   TempFolder folder;
   const fs::path directory = folder / "store";
@@ -90,7 +90,7 @@ void KillInOneStore(std::uint64_t seed, int kills, bool small_segments, Totals* 
 
 void Run(const std::string& suite, int kills, bool small_segments) {
   const std::uint64_t seed = Seed("daybook_crash_test '[kill]'");
-  Totals totals;
+  KillTotals totals;
   for (int done = 0; done < kills; done += kKillsOfStore) {
     KillInOneStore(seed + static_cast<std::uint64_t>(done), std::min(kKillsOfStore, kills - done),
                    small_segments, &totals);

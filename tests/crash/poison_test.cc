@@ -71,11 +71,11 @@ void Retry(Store* store, const Outcome& outcome) {
   }
 }
 
-struct Totals {
+struct PoisonTotals {
   std::uint64_t runs = 0, acknowledged = 0, unknown = 0, unknown_found = 0, refused = 0;
 };
 
-void RunOnce(const std::string& mode, int n, bool reopen, Totals* totals) {
+void RunOnce(const std::string& mode, int n, bool reopen, PoisonTotals* totals) {
   CAPTURE(mode, n, reopen);
   TempFolder folder;
   Outcome outcome =
@@ -106,7 +106,7 @@ void RunOnce(const std::string& mode, int n, bool reopen, Totals* totals) {
   totals->refused += outcome.refused.size();
 }
 
-void Print(const char* what, const Totals& totals) {
+void Print(const char* what, const PoisonTotals& totals) {
   Counted("poison." + std::string(what))
       .Add("runs", totals.runs)
       .Add("acknowledged_events", totals.acknowledged)
@@ -120,7 +120,7 @@ void Print(const char* what, const Totals& totals) {
 }  // namespace
 
 TEST_CASE("a failed sync poisons, and a retry after a reopen appends exactly once", "[poison]") {
-  Totals totals;
+  PoisonTotals totals;
   for (int n = 1; n <= Cycles(24, 6); ++n) RunOnce("sync", n, n % 2 == 0, &totals);
   Print("sync", totals);
   CHECK(totals.unknown > 0);
@@ -128,7 +128,7 @@ TEST_CASE("a failed sync poisons, and a retry after a reopen appends exactly onc
 }
 
 TEST_CASE("a failed write poisons, and a retry after a reopen appends exactly once", "[poison]") {
-  Totals totals;
+  PoisonTotals totals;
   for (int n = 1; n <= Cycles(24, 6); ++n) RunOnce("write", n, n % 2 == 0, &totals);
   Print("write", totals);
   CHECK(totals.unknown > 0);

@@ -24,7 +24,7 @@ namespace fs = std::filesystem;
 
 constexpr int kLossesOfStore = 20;
 
-struct Totals {
+struct PowerTotals {
   std::uint64_t cycles = 0, kills_only = 0, acknowledged = 0, found = 0, seen = 0;
   std::uint64_t in_creation = 0, torn = 0, index_discarded = 0, sidecars_rebuilt = 0;
   // Stores of a lying disk in which the oracle found that acknowledged events are gone from the
@@ -36,7 +36,7 @@ struct Totals {
 
 class PoweredStore {
  public:
-  PoweredStore(std::uint64_t seed, bool lies, Totals* totals)
+  PoweredStore(std::uint64_t seed, bool lies, PowerTotals* totals)
       : seed_(seed), lies_(lies), random_(seed), totals_(totals) {}
 
   // A life, its end, and what is found then. "" or what is wrong. `kill_at` is the call at which
@@ -168,7 +168,7 @@ class PoweredStore {
   std::uint64_t seed_;
   bool lies_;
   std::mt19937_64 random_;
-  Totals* totals_;
+  PowerTotals* totals_;
   TempFolder folder_;
   const fs::path directory_ = folder_ / "store";
   UndoLog undo_{directory_, folder_ / "undo"};
@@ -176,7 +176,7 @@ class PoweredStore {
   std::uint64_t seen_between_ = 0;
 };
 
-void Print(const char* suite, const Totals& totals) {
+void Print(const char* suite, const PowerTotals& totals) {
   const PowerLoss& loss = totals.loss;
   Counted counted(suite);
   counted.Add("power_losses", totals.cycles - totals.kills_only)
@@ -206,7 +206,7 @@ void Print(const char* suite, const Totals& totals) {
 TEST_CASE("what was acknowledged survives every power loss", "[power]") {
   const std::uint64_t seed = Seed("daybook_crash_test '[power]'");
   const int losses = Cycles(200, 30);
-  Totals totals;
+  PowerTotals totals;
   for (int done = 0; done < losses; done += kLossesOfStore) {
     const std::uint64_t of_store = seed + static_cast<std::uint64_t>(done);
     PoweredStore store(of_store, false, &totals);
@@ -224,7 +224,7 @@ TEST_CASE("what was acknowledged survives every power loss", "[power]") {
 
 TEST_CASE("a power loss at any step of a creation leaves no store, or a whole one", "[power]") {
   const std::uint64_t seed = Seed("daybook_crash_test '[power]'");
-  Totals totals;
+  PowerTotals totals;
   for (int at = 1; at <= Cycles(48, 16); ++at) {
     const std::uint64_t of_store = seed + static_cast<std::uint64_t>(at);
     PoweredStore store(of_store, false, &totals);
@@ -239,7 +239,7 @@ TEST_CASE("a power loss at any step of a creation leaves no store, or a whole on
 
 TEST_CASE("a disk that lies about its syncs is found out", "[power]") {
   const std::uint64_t seed = Seed("daybook_crash_test '[power]'");
-  Totals totals;
+  PowerTotals totals;
   std::string first;
   for (int store_number = 0; store_number < Cycles(12, 8); ++store_number) {
     PoweredStore store(seed + static_cast<std::uint64_t>(store_number), true, &totals);

@@ -21,7 +21,8 @@ import tempfile
 import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-TIMEOUT = 90  # of one suite with one bug; a bug may make it hang
+TIMEOUT = 120  # of one suite
+HANG = 45  # of one suite with a bug, several times what it takes without; a bug may make it hang
 
 # How much of a suite is run, and what in its output counts how far it came.
 CATCH = ["--abort", "--reporter", "xml"]
@@ -117,7 +118,7 @@ def run(programs, bug, suite_name):
                                  stderr=subprocess.STDOUT, env=environment, cwd=folder,
                                  start_new_session=True)
         try:
-            text, code = child.communicate(timeout=TIMEOUT)[0], child.returncode
+            text, code = child.communicate(timeout=HANG if bug else TIMEOUT)[0], child.returncode
         except subprocess.TimeoutExpired:
             os.killpg(child.pid, 9)
             text, code = child.communicate()[0], None
@@ -130,22 +131,13 @@ def run(programs, bug, suite_name):
 
 
 def check_lists():
-    """The header, the build and this file speak of the same bugs and the same sources."""
+    """The header and this file speak of the same bugs."""
     header = (ROOT / "core/base/seeded_bug.h").read_text()
     named = [re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower()
              for name in re.findall(r"^  k([A-Z]\w+),", header, re.M)]
     tried = {bug for row in ROWS for bug in row.split(",")}
     if set(named) != tried:
         sys.exit(f"bugs that are in one list only: {sorted(set(named) ^ tried)}")
-    including = {str(path.relative_to(ROOT)) for module in ["core", "projections"]
-                 for path in (ROOT / module).rglob("*.[ch]*")
-                 if '#include "base/seeded_bug.h"' in path.read_text()}
-    lists = (pathlib.Path(__file__).parent / "CMakeLists.txt").read_text()
-    built = {"/".join(source) for source in
-             re.findall(r"\$\{(core|projections)\}/([\w/]+\.cc)", lists)}
-    if including != built:
-        sys.exit(f"sources with bugs that are not built with them, or the reverse: "
-                 f"{sorted(including ^ built)}")
 
 
 def text_of(suite_name, outcome):

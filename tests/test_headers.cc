@@ -1,0 +1,1 @@
+// Nothing but its precompiled header (test_headers.h) is of use.
