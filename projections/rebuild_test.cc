@@ -192,6 +192,37 @@ TEST_CASE(
   CHECK(ChainsOf(world.Read("p")).value() == ChainsOfLog(*world.store(), filter).value());
 }
 
+TEST_CASE(
+    "a runner whose generation was replaced by another revision's stops well, and rolls back") {
+  const World world(100, 10);
+  Projection next = ChainProjection("p");
+  next.revision = 2;
+  {
+    const auto runner = world.Run(ChainProjection("p"));
+    REQUIRE_OK(runner->RunUntilCaughtUp());
+    REQUIRE_OK(runner->Start());
+    const auto rebuild = Start(world, next);
+    REQUIRE_OK(rebuild->Run());
+    REQUIRE_OK(rebuild->Promote());
+    // At once, before its thread has looked at anything.
+    const absl::Status stopped = runner->Stop(seconds(20));
+    CHECK(absl::IsFailedPrecondition(stopped));
+    CHECK_THAT(std::string(stopped.message()), HasText("revision 2") && HasText("rollback p"));
+    CHECK(absl::IsFailedPrecondition(runner->Step().status()));
+    CHECK(absl::IsFailedPrecondition(runner->RetryAll().status()));
+    CHECK(absl::IsFailedPrecondition(runner->Parked().status()));
+    // It has the lock, so who else could take the promotion back?
+    REQUIRE_OK(world->Rollback("p"));
+    REQUIRE_OK(AppendMany(world.store(), 10, 10));
+    REQUIRE_OK(runner->RunUntilCaughtUp());
+    world.CheckWhole("p");
+    // And one that it cannot go on with is what it leaves behind.
+    REQUIRE_OK(world->Rollback("p"));
+  }
+  REQUIRE_OK(world.Run(next)->RunUntilCaughtUp());
+  world.CheckWhole("p");
+}
+
 TEST_CASE("a rebuild that stopped at poison is not promoted, and goes on once it is skipped") {
   const World world(300, 10);
   const auto live = world.Run(ChainProjection("p"));

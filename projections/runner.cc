@@ -33,6 +33,10 @@ absl::StatusOr<File> TakeLock(const std::filesystem::path& folder, std::string_v
 
 }  // namespace
 
+bool Passes(const absl::Status& error) {
+  return absl::IsResourceExhausted(error) || absl::IsUnavailable(error);
+}
+
 ProjectionRunner::Impl::Impl(Projections::Impl* host, Projection projection,
                              const RunnerOptions& options, File lock)
     : host_(host),
@@ -109,7 +113,7 @@ absl::Status ProjectionRunner::Impl::OpenLive() {
 }
 
 absl::Status ProjectionRunner::Impl::CheckMayRun() {
-  DAYBOOK_RETURN_IF_ERROR(superseded_);
+  DAYBOOK_RETURN_IF_ERROR(EnsureLive());
   MutexLock state(state_mutex_);
   if (!started_) return absl::OkStatus();
   return absl::FailedPreconditionError(
@@ -187,16 +191,36 @@ absl::Status ProjectionRunner::Impl::Commit() {
 
 absl::Status ProjectionRunner::Impl::ChangeGeneration(const std::function<absl::Status()>& change) {
   MutexLock running(run_mutex_);
-  DAYBOOK_RETURN_IF_ERROR(superseded_);
-  DAYBOOK_RETURN_IF_ERROR(Commit());
+  // Where this one cannot go on with what is live nothing is pending, and to change that is the way
+  // on.
+  if (superseded_.ok()) DAYBOOK_RETURN_IF_ERROR(Commit());
   DAYBOOK_RETURN_IF_ERROR(change());
+  Reopen();
+  return absl::OkStatus();
+}
+
+void ProjectionRunner::Impl::Reopen() {
   {
     MutexLock state(state_mutex_);
     shown_ = nullptr;
   }
   poster_ = nullptr;
   superseded_ = OpenLive();
-  return absl::OkStatus();
+  if (superseded_.ok()) return;
+  poster_ = nullptr;
+  MutexLock state(state_mutex_);
+  shown_ = nullptr;
+  if (!absl::IsFailedPrecondition(superseded_)) return;
+  superseded_ = absl::FailedPreconditionError(
+      absl::StrCat("projection '", projection_.name,
+                   "': another generation was made the live one, with which this runner cannot go ",
+                   "on (", superseded_.message(), "); run the code that it was made by, or roll ",
+                   "back (`daybook projection STORE rollback ", projection_.name, "`)"));
+}
+
+absl::Status ProjectionRunner::Impl::EnsureLive() {
+  if (!superseded_.ok() && Passes(superseded_)) Reopen();
+  return superseded_;
 }
 
 ProjectionRunner::ProjectionRunner(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}

@@ -27,6 +27,9 @@
 
 namespace daybook {
 
+// Whether the same may work a moment later.
+bool Passes(const absl::Status& error);
+
 // Thread-safe. Whoever runs the projection holds run_mutex_; what a status says is guarded by
 // state_mutex_, which nobody holds while a handler is called. run_mutex_ comes first.
 class ProjectionRunner::Impl {
@@ -57,8 +60,9 @@ class ProjectionRunner::Impl {
   [[nodiscard]] const Projection& projection() const { return projection_; }
 
   // Commits the batch on its way, calls `change` while nobody runs the projection, and goes on with
-  // what CURRENT names then; where that is of another revision, every further step says so. For
-  // promotions and rollbacks in this process, which need the lock that this one has.
+  // what CURRENT names then; where that is of another revision, every further step says so, until
+  // it is changed back. For promotions and rollbacks in this process, which need the lock that this
+  // one has.
   absl::Status ChangeGeneration(const std::function<absl::Status()>& change);
 
  private:
@@ -71,6 +75,10 @@ class ProjectionRunner::Impl {
 
   Impl(Projections::Impl* host, Projection projection, const RunnerOptions& options, File lock);
   absl::Status OpenLive() DAYBOOK_REQUIRES(run_mutex_);
+  // Before anything is done with poster_: it is there. After an error that passes tries again.
+  absl::Status EnsureLive() DAYBOOK_REQUIRES(run_mutex_);
+  // Opens what a change of generations has made the live one, or notes why it cannot go on with it.
+  void Reopen() DAYBOOK_REQUIRES(run_mutex_);
   // Makes a generation where there is none that is live.
   absl::StatusOr<Current> FirstGeneration();
 
@@ -115,6 +123,7 @@ class ProjectionRunner::Impl {
 
   mutable Mutex run_mutex_;
   std::unique_ptr<Effects> effects_ DAYBOOK_GUARDED_BY(run_mutex_);
+  // Nullptr where superseded_ says why.
   std::shared_ptr<Poster> poster_ DAYBOOK_GUARDED_BY(run_mutex_);
   std::optional<WakeWriter> wake_ DAYBOOK_GUARDED_BY(run_mutex_);
   absl::Status superseded_ DAYBOOK_GUARDED_BY(run_mutex_);

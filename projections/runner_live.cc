@@ -16,10 +16,6 @@ constexpr std::chrono::seconds kIdleWait{10};
 // How often Stop wakes the thread again, which may have been about to sleep.
 constexpr std::chrono::milliseconds kWakeAgain{5};
 
-bool Passes(const absl::Status& error) {
-  return absl::IsResourceExhausted(error) || absl::IsUnavailable(error);
-}
-
 }  // namespace
 
 absl::Status ProjectionRunner::Impl::Start() {
@@ -98,7 +94,8 @@ void ProjectionRunner::Impl::Live() {
     {
       MutexLock running(run_mutex_);
       if (stopping()) {
-        status = Settle(absl::OkStatus());
+        // Where the live generation is another's there is nothing pending, nor anything to settle.
+        status = superseded_.ok() ? Settle(absl::OkStatus()) : superseded_;
         break;
       }
       status = Turn(&wait);
@@ -118,7 +115,7 @@ void ProjectionRunner::Impl::Live() {
 }
 
 absl::Status ProjectionRunner::Impl::Turn(Wait* wait) {
-  DAYBOOK_RETURN_IF_ERROR(superseded_);
+  DAYBOOK_RETURN_IF_ERROR(EnsureLive());
   const auto keep_going = [this] { return !stopping(); };
   const absl::Status retried = RetryDue(keep_going);
   if (!retried.ok()) return Settle(retried);

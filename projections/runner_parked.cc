@@ -75,7 +75,7 @@ absl::StatusOr<RetryResult> ProjectionRunner::Impl::RetryAll() {
 }
 
 absl::Status ProjectionRunner::Impl::LookAtSkips() {
-  DAYBOOK_RETURN_IF_ERROR(superseded_);
+  DAYBOOK_RETURN_IF_ERROR(EnsureLive());
   skips_noted_.store(false, std::memory_order_release);
   DAYBOOK_RETURN_IF_ERROR(poster_->RefreshSkips());
   return Commit();
