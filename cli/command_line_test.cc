@@ -247,6 +247,10 @@ TEST_CASE("projection takes an action, and the flags of that action", "[cli][fla
   CHECK(run.builtin->field == "/a/b");
   CHECK(run.on_poison == OnPoison::kParkByKey);
   CHECK(run.follow);
+  CHECK_FALSE(run.builtin->system_streams);
+  CHECK(ParseAs<ProjectionFlags>({"projection", "s", "run", "sums", "--kind", "count", "--by",
+                                  "stream", "--system-streams"})
+            .builtin->system_streams);
   run = ParseAs<ProjectionFlags>({"projection", "s", "run", "sums"});
   CHECK_FALSE(run.builtin);
   CHECK(run.on_poison == OnPoison::kStop);

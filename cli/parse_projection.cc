@@ -23,10 +23,14 @@ struct ActionName {
 
 const std::vector<ActionName>& Actions() {
   static const std::vector<ActionName> actions = {
-      {"run", Action::kRun, {"--kind", "--by", "--field", "--on-poison", "--follow"}},
+      {"run",
+       Action::kRun,
+       {"--kind", "--by", "--field", "--system-streams", "--on-poison", "--follow"}},
       {"status", Action::kStatus, {"--prometheus"}},
       {"show", Action::kShow, {}},
-      {"rebuild", Action::kRebuild, {"--kind", "--by", "--field", "--on-poison", "--threads"}},
+      {"rebuild",
+       Action::kRebuild,
+       {"--kind", "--by", "--field", "--system-streams", "--on-poison", "--threads"}},
       {"compare", Action::kCompare, {}},
       {"promote", Action::kPromote, {}},
       {"rollback", Action::kRollback, {}},
@@ -40,6 +44,7 @@ const std::vector<ActionName>& Actions() {
 struct ProjectionTexts {
   ProjectionFlags flags;
   FlagText action, name, kind, by, field, on_poison, threads, key, position, reason, actor;
+  bool system_streams = false;
   CLI::App* command = nullptr;
 };
 
@@ -61,7 +66,9 @@ absl::Status CheckFlags(const ProjectionTexts& texts, const ActionName& action) 
 
 absl::Status FinishBuiltin(ProjectionTexts& texts) {
   if (!texts.kind) {
-    if (texts.by || texts.field) return Wrong("--by and --field belong to --kind");
+    if (texts.by || texts.field || texts.system_streams) {
+      return Wrong("--by, --field and --system-streams belong to --kind");
+    }
     return absl::OkStatus();
   }
   if (!texts.by) return Wrong("--kind needs --by");
@@ -69,6 +76,7 @@ absl::Status FinishBuiltin(ProjectionTexts& texts) {
       BuiltinProjection::Make(*texts.kind, *texts.by, texts.field.value_or(""));
   if (!builtin.ok()) return Wrong(builtin.status().message());
   texts.flags.builtin = *builtin;
+  texts.flags.builtin->system_streams = texts.system_streams;
   return absl::OkStatus();
 }
 
@@ -126,6 +134,8 @@ void AddProjectionCommands(CLI::App& app, Finish& chosen) {
       ->check(CLI::IsMember({"stream", "category", "type"}));
   AddFlag(command, "--field", texts->field, "FIELD",
           "With --kind sum: a field of the data, or a JSON Pointer that begins with /");
+  command.add_flag("--system-streams", texts->system_streams,
+                   "With --kind: also events of the store's own streams, which begin with $");
   AddFlag(command, "--on-poison", texts->on_poison, "WHAT",
           "At an event that it cannot handle: stop (default), or park its key")
       ->check(CLI::IsMember({"stop", "park"}));

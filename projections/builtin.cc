@@ -40,6 +40,9 @@ struct CountRow {
   std::uint64_t events = 0;
 };
 
+// How definitions begin.
+constexpr std::string_view kBegin = "builtin ", kBeginSystem = "builtin+system ";
+
 constexpr std::string_view kGroupsName = "groups";
 constexpr Table<std::string, GroupRow> kGroups(kGroupsName);
 constexpr Table<std::string, CountRow> kCounts(kGroupsName);
@@ -138,22 +141,22 @@ absl::StatusOr<BuiltinProjection> BuiltinProjection::Make(std::string_view kind,
                                                     : "only sum has a field");
   }
   DAYBOOK_RETURN_IF_ERROR(JsonFieldPath::Parse(field).status());
-  return BuiltinProjection{*known_kind, *known_by, std::string(field)};
+  return BuiltinProjection{.kind = *known_kind, .by = *known_by, .field = std::string(field)};
 }
 
 std::string BuiltinProjection::Definition() const {
-  return absl::StrCat("builtin ", ToAbsl(NameOf(kKinds, kind)), " ", ToAbsl(NameOf(kBys, by)),
-                      field.empty() ? "" : " ", field);
+  return absl::StrCat(ToAbsl(system_streams ? kBeginSystem : kBegin), ToAbsl(NameOf(kKinds, kind)),
+                      " ", ToAbsl(NameOf(kBys, by)), field.empty() ? "" : " ", field);
 }
 
 absl::StatusOr<BuiltinProjection> BuiltinProjection::Parse(std::string_view definition) {
-  constexpr std::string_view kBegin = "builtin ";
   const auto wrong = [&] {
     return absl::InvalidArgumentError(absl::StrCat(
         "'", ToAbsl(definition), "' is not the definition of a ready-made projection"));
   };
-  if (!definition.starts_with(kBegin)) return wrong();
-  std::string_view rest = definition.substr(kBegin.size());
+  const bool system = definition.starts_with(kBeginSystem);
+  if (!system && !definition.starts_with(kBegin)) return wrong();
+  std::string_view rest = definition.substr(system ? kBeginSystem.size() : kBegin.size());
   const std::size_t kind_end = rest.find(' ');
   if (kind_end == std::string_view::npos) return wrong();
   const std::string_view kind = rest.substr(0, kind_end);
@@ -161,13 +164,15 @@ absl::StatusOr<BuiltinProjection> BuiltinProjection::Parse(std::string_view defi
   const std::size_t by_end = rest.find(' ');
   const std::string_view field =
       by_end == std::string_view::npos ? std::string_view() : rest.substr(by_end + 1);
-  return Make(kind, rest.substr(0, by_end), field);
+  DAYBOOK_ASSIGN_OR_RETURN(BuiltinProjection builtin, Make(kind, rest.substr(0, by_end), field));
+  builtin.system_streams = system;
+  return builtin;
 }
 
 Projection BuiltinProjection::ToProjection(std::string_view name) const {
   Projection projection;
   projection.name = name;
-  projection.filter.system_streams = true;
+  projection.filter.system_streams = system_streams;
   projection.tables = {kGroupsName};
   projection.definition = Definition();
   projection.rows_by_key = true;

@@ -32,10 +32,11 @@ class GivenWorld {
   }
 
   // What the projection makes of all events: group, position and value of each row.
-  absl::StatusOr<Rows> Run(std::string_view kind, std::string_view by,
-                           std::string_view field = {}) {
-    const auto builtin = BuiltinProjection::Make(kind, by, field);
+  absl::StatusOr<Rows> Run(std::string_view kind, std::string_view by, std::string_view field = {},
+                           bool system_streams = false) {
+    auto builtin = BuiltinProjection::Make(kind, by, field);
     if (!builtin.ok()) return builtin.status();
+    builtin->system_streams = system_streams;
     const std::string name = "p" + std::to_string(++runs_);
     auto runner = projections_->Run(builtin->ToProjection(name), {});
     if (!runner.ok()) return runner.status();
@@ -53,6 +54,8 @@ class GivenWorld {
     if (!scanned.ok()) return scanned;
     return rows;
   }
+
+  [[nodiscard]] Store& store() const { return *store_; }
 
  private:
   TempFolder folder_;
@@ -100,6 +103,17 @@ TEST_CASE("sums are exact, and say where a field cannot be added") {
   CHECK(overflow->position == Position(5));
 }
 
+TEST_CASE("events of the store's own streams count only where they are asked for") {
+  GivenWorld world(kEvents);
+  REQUIRE_OK(world.store().RecordSkip({"other", Position(1), "a test", "tests"}));
+  CHECK(world.Run("count", "category").value() == Rows{{"account", "4", "3"}, {"bill", "3", "1"}});
+  CHECK(world.Run("last", "type").value().size() == 2);
+  CHECK(world.Run("count", "stream", {}, true).value() == Rows{{"$projection-other", "5", "1"},
+                                                               {"account-1", "4", "2"},
+                                                               {"account-2", "2", "1"},
+                                                               {"bill-1", "3", "1"}});
+}
+
 TEST_CASE("the last data is kept as it stands") {
   GivenWorld world(kEvents);
   CHECK(world.Run("last", "type").value() ==
@@ -118,6 +132,14 @@ TEST_CASE("a ready-made projection is known by its definition, and nothing else 
     CHECK(parsed->kind == made->kind);
     CHECK(parsed->by == made->by);
     CHECK(parsed->field == field);
+    CHECK_FALSE(parsed->system_streams);
+    BuiltinProjection with_system = *made;
+    with_system.system_streams = true;
+    const auto system = BuiltinProjection::Parse(with_system.Definition());
+    REQUIRE_OK(system);
+    CHECK(system->system_streams);
+    CHECK(system->Definition() == with_system.Definition());
+    CHECK(with_system.Definition() != made->Definition());
   }
   for (const std::string bad : {"", "builtin", "builtin count", "builtin count cat", "count stream",
                                 "builtin sum stream", "builtin count stream x", "builtin  type"}) {

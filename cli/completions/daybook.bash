@@ -47,7 +47,7 @@ _daybook() {
     sql) flags+=" --no-mmap --fold --format --timeout --max-rows $moment --as-of-effective" ;;
     snapshot) flags+=" --no-mmap" ;;
     projection)
-      flags+=" --no-mmap --kind --by --field --on-poison --follow --prometheus --threads --key"
+      flags+=" --no-mmap --kind --by --field --system-streams --on-poison --follow --prometheus --threads --key"
       flags+=" --position --reason --actor"
       flags+=" run status show rebuild compare promote rollback parked retry skip"
       ;;

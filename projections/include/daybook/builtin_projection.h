@@ -6,7 +6,8 @@
 //               added as decimals; overflow, and a field that is no number, make the event poison
 //   last        the data of the last event
 //
-// each by stream, by category or by type.
+// each by stream, by category or by type. Events of the store's own streams, whose names begin with
+// `$`, are none of anybody's books: they are left out unless they are asked for.
 
 #ifndef DAYBOOK_BUILTIN_PROJECTION_H_
 #define DAYBOOK_BUILTIN_PROJECTION_H_
@@ -30,12 +31,14 @@ struct BuiltinProjection {
   Kind kind = Kind::kCount;
   By by = By::kStream;
   std::string field;  // of kSum; a name, or a JSON Pointer where it begins with `/`
+  bool system_streams = false;
 
   // From "count", "sum" or "last", from "stream", "category" or "type", and a field, which only sum
   // has and needs. kInvalidArgument says what is wrong.
   static absl::StatusOr<BuiltinProjection> Make(std::string_view kind, std::string_view by,
                                                 std::string_view field);
-  // "builtin count stream", "builtin sum type amount": what Projection::definition keeps, and back.
+  // "builtin count stream", "builtin sum type amount", with the store's own streams
+  // "builtin+system count stream": what Projection::definition keeps, and back.
   // kInvalidArgument where it is not the definition of one.
   [[nodiscard]] std::string Definition() const;
   static absl::StatusOr<BuiltinProjection> Parse(std::string_view definition);
