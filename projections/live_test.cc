@@ -120,7 +120,8 @@ TEST_CASE("in a buffered store nothing is posted before it is durable") {
 }
 
 TEST_CASE(
-    "a reader in another process sees one moment, waits, and goes on where the map has grown") {
+    "a reader in another process sees one moment, waits, and goes on where the map has grown or a "
+    "rebuild took over") {
   const TempFolder folder;
   const auto path = folder / "store";
   int told[2];
@@ -135,7 +136,7 @@ TEST_CASE(
     DAYBOOK_EXPECT_OK(projections);
     auto model = (*projections)->OpenModel("p");
     DAYBOOK_EXPECT_OK(model);
-    std::uint64_t last = 0;
+    std::uint64_t last = 0, generation = 0;
     for (std::uint64_t wanted = 100; wanted <= 3000; wanted += 100) {
       auto snapshot = (*model)->AtLeast(Position(wanted), seconds(60));
       DAYBOOK_EXPECT_OK(snapshot);
@@ -146,7 +147,9 @@ TEST_CASE(
       auto expected = ChainsOfLog(**reader, {.to_position = snapshot->position()});
       DAYBOOK_EXPECT_OK(expected);
       DAYBOOK_EXPECT(*chains == *expected);
+      generation = snapshot->generation();
     }
+    DAYBOOK_EXPECT(generation == 3);  // each with a map of its own that began small
     // A second runner is refused here too, and a skip is not this process's to record.
     DAYBOOK_EXPECT(absl::IsUnavailable((*projections)->Run(ChainProjection("p"), {}).status()));
     return absl::OkStatus();
@@ -170,6 +173,12 @@ TEST_CASE(
   for (int i = 0; i < 30; ++i) {
     REQUIRE_OK(AppendMany(store.get(), 100, 40));
     std::this_thread::sleep_for(milliseconds(3));
+    if (i != 8 && i != 20) continue;
+    // Built with a small map that grows, and grown on with, while the reader looks at either.
+    const auto rebuild = projections->StartRebuild(projection, {.map_bytes = options.map_bytes});
+    REQUIRE_OK(rebuild);
+    REQUIRE_OK((*rebuild)->Run());
+    REQUIRE_OK((*rebuild)->Promote());
   }
   CHECK_OK(child.Wait());
   REQUIRE_OK((*runner)->Stop(seconds(20)));
