@@ -121,6 +121,20 @@ absl::Status RunVerify(const VerifyFlags& flags, Console& console) {
                                           ", look at each hint, then `daybook repair`"));
 }
 
+// Read models are made by handlers, which are no part of the log: a repair says what is wrong with
+// them, and what to do.
+absl::Status TellOfProjections(const RepairFlags& flags, Console& console) {
+  const absl::StatusOr<std::unique_ptr<Reader>> reader = Reader::Open(flags.store, {});
+  // Where a dry run leaves what cannot be opened the report says so.
+  if (!reader.ok()) return flags.dry_run ? absl::OkStatus() : reader.status();
+  const absl::StatusOr<ProjectionVerifyReport> report = VerifyProjections(**reader);
+  if (!report.ok()) return report.status();
+  for (const Finding& finding : report->findings) {
+    console.PrintNotice(Notice::Severity::kWarning, absl::StrCat(finding.file, ", ", finding.hint));
+  }
+  return absl::OkStatus();
+}
+
 absl::Status RunRepair(const RepairFlags& flags, Console& console) {
   RepairOptions options;
   options.dry_run = flags.dry_run;
@@ -135,14 +149,14 @@ absl::Status RunRepair(const RepairFlags& flags, Console& console) {
                     " derived files rebuilt, ", report->quarantined,
                     " damaged ranges moved aside, ", report->restored, " events restored, ",
                     report->lost, " lost\n");
-    return absl::OkStatus();
+    return TellOfProjections(flags, console);
   }
   const Json json = {{"rebuilt", report->rebuilt},
                      {"quarantined", report->quarantined},
                      {"restored", report->restored},
                      {"lost", report->lost}};
   out.append(json.dump()).push_back('\n');
-  return absl::OkStatus();
+  return TellOfProjections(flags, console);
 }
 
 }  // namespace daybook::cli

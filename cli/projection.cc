@@ -251,9 +251,9 @@ absl::Status SkipIt(const ProjectionFlags& flags, Console& console) {
                             .position = flags.position,
                             .reason = flags.reason,
                             .actor = flags.actor.empty() ? UserName() : flags.actor};
-  const absl::Status status = (*projections)->Skip(skip);
-  if (!status.ok()) return status;
-  AppendSkip(skip, console.mode(), console.out().buffer());
+  const absl::StatusOr<ProjectionSkip> recorded = (*projections)->Skip(skip);
+  if (!recorded.ok()) return recorded.status();
+  AppendSkip(*recorded, console.mode(), console.out().buffer());
   return absl::OkStatus();
 }
 

@@ -174,9 +174,21 @@ void AppendRebuilt(const RebuildProgress& progress, OutputMode mode, std::string
 }
 
 void AppendSkip(const ProjectionSkip& skip, OutputMode mode, std::string& out) {
+  const bool stretch = skip.last > skip.position;
   if (mode == OutputMode::kText) {
-    absl::StrAppend(&out, Printable(skip.projection), " passes over position ",
-                    skip.position.value(), "\n");
+    absl::StrAppend(&out, Printable(skip.projection), " passes over position", stretch ? "s " : " ",
+                    skip.position.value());
+    if (stretch) absl::StrAppend(&out, " to ", skip.last.value());
+    out.append("\n");
+    return;
+  }
+  if (stretch) {
+    AppendLine({{"name", skip.projection},
+                {"position", skip.position.value()},
+                {"last", skip.last.value()},
+                {"reason", skip.reason},
+                {"actor", skip.actor}},
+               out);
     return;
   }
   AppendLine({{"name", skip.projection},

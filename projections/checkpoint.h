@@ -19,7 +19,7 @@ namespace daybook {
 
 struct Checkpoint {
   // Which history it is of: up to `position` it is the store's as long as this incarnation of the
-  // store has this frame hash there (0 where the position is 0).
+  // store has this frame hash there (0 where the position is 0, or cannot be read).
   std::string incarnation;
   Position position;
   std::uint64_t frame_hash = 0;

@@ -1,11 +1,11 @@
 #include "projections/effects.h"
 
 #include <algorithm>
-#include <exception>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "base/status.h"
+#include "projections/users_code.h"
 
 namespace daybook {
 namespace {
@@ -89,13 +89,7 @@ absl::StatusOr<std::vector<Effect>> Effects::Next(const Generation& generation) 
 }
 
 absl::Status Effects::Send(const Effect& effect) {
-  try {
-    return projection_.on_effect(effect);
-  } catch (const std::exception& error) {
-    return absl::FailedPreconditionError(error.what());
-  } catch (...) {
-    return absl::FailedPreconditionError("an exception that is no std::exception");
-  }
+  return CallUsersCode([&] { return projection_.on_effect(effect); });
 }
 
 absl::Status Effects::Deliver(Generation* generation) {

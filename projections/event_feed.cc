@@ -16,10 +16,6 @@ namespace {
 // filter passes over most events there is not much in one.
 constexpr std::uint64_t kChunk = 4096, kFilteredChunk = 32768;
 
-bool IsFiltered(const EventFilter& filter) {
-  return filter.stream || filter.category || !filter.types.empty() || !filter.tags.empty();
-}
-
 constexpr std::size_t kKeyBlockBytes = std::size_t{64} << 10;
 
 unsigned ThreadOf(std::string_view key, unsigned threads) {
@@ -34,8 +30,8 @@ struct EventFeed::Chunk {
   bool ready = false;
   unsigned left = 0;  // threads that are not done with it
 
-  std::optional<Cursor> cursor;  // what the views of the events live on
-  std::vector<Batch> batches;    // of each thread
+  std::vector<Cursor> cursors;  // what the views of the events live on
+  std::vector<Batch> batches;   // of each thread
   std::vector<std::unique_ptr<char[]>> keys;
   std::size_t key_bytes_left = 0;  // in the last of them
 
@@ -57,10 +53,11 @@ struct EventFeed::Chunk {
   char* key_block_end = nullptr;
 };
 
-EventFeed::EventFeed(const Reader& reader, const Projection& projection, Position after,
-                     Position to, unsigned threads)
+EventFeed::EventFeed(const Reader& reader, const Projection& projection, const SkipSet& skips,
+                     Position after, Position to, unsigned threads)
     : reader_(reader),
       projection_(projection),
+      skips_(skips),
       after_(after),
       to_(to),
       threads_(threads),
@@ -125,24 +122,28 @@ void EventFeed::Decode(Chunk* chunk) {
     batch.items.clear();
     batch.end = last;
   }
-  const EventFilter& filter = projection_.filter;
-  ReadOptions options;
-  options.stream = filter.stream;
-  options.category = filter.category;
-  options.types = filter.types;
-  options.tags = filter.tags;
-  options.from_position = first;
-  options.to_position = last;
-  absl::StatusOr<Cursor> cursor = reader_.Read(options);
-  absl::Status status = cursor.status();
-  if (cursor.ok()) {
-    chunk->cursor.emplace(*std::move(cursor));
-    status = Deal(chunk);
+  chunk->cursors.clear();
+  absl::Status status;
+  for (Position seen(first.value() - 1); seen < last;) {
+    status = Deal(last, chunk, &seen);
+    if (status.ok()) break;
+    const std::optional<Position> unreadable = UnreadableAfter(status, seen);
+    if (!unreadable) break;
+    if (!skips_.contains(*unreadable)) {
+      status = SayHowToPass(projection_.name, status, *unreadable);
+      break;
+    }
+    status = absl::OkStatus();
+    seen = skips_.EndOf(*unreadable);
   }
   for (Batch& batch : chunk->batches) batch.status = status;
 }
 
-absl::Status EventFeed::Deal(Chunk* chunk) {
+absl::Status EventFeed::Deal(Position last, Chunk* chunk, Position* seen) {
+  DAYBOOK_ASSIGN_OR_RETURN(
+      Cursor opened,
+      reader_.Read(ReadOptionsOf(projection_.filter, Position(seen->value() + 1), last)));
+  Cursor& cursor = chunk->cursors.emplace_back(std::move(opened));
   std::string key;
   const auto deal = [&](const EventView& event, std::string_view own_key, bool failed) {
     const unsigned thread = IsSeeded(SeededBug::kOrderBrokenOnTwoThreads)
@@ -151,8 +152,9 @@ absl::Status EventFeed::Deal(Chunk* chunk) {
     chunk->batches[thread].items.push_back({event, own_key, failed});
   };
   for (;;) {
-    DAYBOOK_ASSIGN_OR_RETURN(const EventView* const event, chunk->cursor->Next());
+    DAYBOOK_ASSIGN_OR_RETURN(const EventView* const event, cursor.Next());
     if (event == nullptr) break;
+    *seen = event->position;
     if (!system_streams_ && event->stream.starts_with('$')) continue;
     if (!projection_.key) {
       deal(*event, event->stream, false);

@@ -24,6 +24,7 @@
 #include "daybook/read.h"
 #include "daybook/store.h"
 #include "daybook/values.h"
+#include "projections/skips.h"
 
 namespace daybook {
 
@@ -42,9 +43,10 @@ class EventFeed {
     absl::Status status;  // of the read, behind the items
   };
 
-  // The events in (after, to] that match, for `threads` threads.
-  EventFeed(const Reader& reader, const Projection& projection, Position after, Position to,
-            unsigned threads);
+  // The events in (after, to] that match, for `threads` threads. What of them cannot be read and is
+  // in `skips`, which does not change meanwhile, is passed over.
+  EventFeed(const Reader& reader, const Projection& projection, const SkipSet& skips,
+            Position after, Position to, unsigned threads);
   EventFeed(const EventFeed&) = delete;
   EventFeed& operator=(const EventFeed&) = delete;
   ~EventFeed();
@@ -66,11 +68,13 @@ class EventFeed {
   }
   [[nodiscard]] bool IsPastEnd(std::uint64_t chunk) const;
   void Decode(Chunk* chunk);
-  absl::Status Deal(Chunk* chunk);
+  // Everything up to `last` from behind `*seen` on, which follows.
+  absl::Status Deal(Position last, Chunk* chunk, Position* seen);
   void Release(Chunk* chunk) DAYBOOK_REQUIRES(mutex_);
 
   const Reader& reader_;
   const Projection& projection_;
+  const SkipSet& skips_;
   const Position after_, to_;
   const unsigned threads_;
   const std::uint64_t chunk_;  // positions in one

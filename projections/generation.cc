@@ -23,6 +23,11 @@ EnvironmentOptions OptionsFor(std::uint64_t map_bytes) {
 
 std::string EnvironmentTableOf(std::string_view table) { return absl::StrCat("t.", ToAbsl(table)); }
 
+absl::Status NoSuchTable(std::string_view table) {
+  return absl::InvalidArgumentError(absl::StrCat("the projection has no table '", ToAbsl(table),
+                                                 "'; name it in Projection::tables"));
+}
+
 absl::StatusOr<std::shared_ptr<Generation>> Generation::Create(const std::filesystem::path& folder,
                                                                std::uint64_t number,
                                                                const Checkpoint& initial,
@@ -84,8 +89,7 @@ absl::Status Generation::OpenTables() {
 absl::StatusOr<std::size_t> Generation::IndexOf(std::string_view name) const {
   const auto found = std::find(names_.begin(), names_.end(), name);
   if (found != names_.end()) return static_cast<std::size_t>(found - names_.begin());
-  return absl::InvalidArgumentError(absl::StrCat("the projection has no table '", ToAbsl(name),
-                                                 "'; name it in Projection::tables"));
+  return NoSuchTable(name);
 }
 
 absl::StatusOr<Checkpoint> Generation::ReadCheckpoint(const Transaction& transaction) const {

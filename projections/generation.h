@@ -31,6 +31,8 @@ inline constexpr std::string_view kMetaTable = "meta", kCheckpointKey = "checkpo
 inline constexpr std::string_view kParkedTable = "parked";
 // What a table of the projection is called in the environment.
 std::string EnvironmentTableOf(std::string_view table);
+// What a handler gets that asks for a table that its projection has not named.
+absl::Status NoSuchTable(std::string_view table);
 
 // Of a table, to reckon with.
 inline constexpr std::size_t kPageBytes = 4096;

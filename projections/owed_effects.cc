@@ -121,10 +121,12 @@ absl::StatusOr<OwedEffects> FindOwed(const Transaction& view, const Generation& 
                                      Position floor) {
   DAYBOOK_ASSIGN_OR_RETURN(const Checkpoint checkpoint, live.ReadCheckpoint(view));
   DAYBOOK_ASSIGN_OR_RETURN(const OwedEffects before, ReadOwed(view, live));
-  DAYBOOK_ASSIGN_OR_RETURN(OwedEffects owed, ParkedPositions(view, live.parked()));
-  // What an earlier one has made is parked here in vain.
-  std::erase_if(owed,
-                [&](Position position) { return position <= floor && !Owes(before, position); });
+  OwedEffects owed;
+  DAYBOOK_RETURN_IF_ERROR(
+      VisitParked(view, live.parked(), [&](const std::string&, Position position) {
+        // Else an earlier one has made them, and it is parked here in vain.
+        if (position > floor || Owes(before, position)) owed.push_back(position);
+      }));
   // What it has not come to yet it has not made.
   std::copy_if(before.begin(), before.end(), std::back_inserter(owed),
                [&](Position position) { return position > checkpoint.position; });

@@ -250,6 +250,19 @@ absl::StatusOr<std::vector<ParkedEvent>> Parking::EventsOf(std::string_view key,
   return events;
 }
 
+absl::StatusOr<std::vector<std::pair<std::string, Position>>> Parking::EventsBetween(
+    Position first, Position last) const {
+  std::vector<std::pair<std::string, Position>> events;
+  if (environment_ == nullptr) return events;
+  DAYBOOK_ASSIGN_OR_RETURN(const ReadTransaction transaction, environment_->BeginRead());
+  DAYBOOK_RETURN_IF_ERROR(VisitParked(transaction, table_, [&](std::string key, Position position) {
+    if (first <= position && position <= std::max(first, last)) {
+      events.emplace_back(std::move(key), position);
+    }
+  }));
+  return events;
+}
+
 absl::StatusOr<std::vector<std::string>> Parking::KeysBehind(
     const std::optional<std::string>& after, std::size_t limit) const {
   std::vector<std::string> keys;
@@ -373,6 +386,11 @@ absl::Status Parking::LoadNextRetry(const Transaction& transaction) {
   return absl::OkStatus();
 }
 
+bool CanBeParked(std::string_view key) {
+  return key.size() + static_cast<std::size_t>(std::count(key.begin(), key.end(), '\0')) <=
+         kEventKeyBytesMax;
+}
+
 absl::StatusOr<std::optional<StaleKey>> FindStale(const Transaction& transaction, TableHandle table,
                                                   std::string_view key) {
   DAYBOOK_ASSIGN_OR_RETURN(const auto bytes, transaction.Get(table, HeadKey(key)));
@@ -412,21 +430,22 @@ absl::StatusOr<std::vector<ParkedKey>> ListParked(const Transaction& transaction
   return keys;
 }
 
-absl::StatusOr<std::vector<Position>> ParkedPositions(const Transaction& transaction,
-                                                      TableHandle table) {
-  std::vector<Position> positions;
+absl::Status VisitParked(const Transaction& transaction, TableHandle table,
+                         const std::function<void(std::string, Position)>& visit) {
   DAYBOOK_ASSIGN_OR_RETURN(TableCursor cursor, transaction.OpenCursor(table));
   DAYBOOK_ASSIGN_OR_RETURN(bool found, cursor.Seek(std::string(1, kParkedEvent)));
   while (found && cursor.key().front() == kParkedEvent) {
     std::string_view rest = cursor.key().substr(1);
     std::string key;
+    Position position;
     if (!KeyCodec<std::string>::Decode(rest, &key) ||
-        !KeyCodec<Position>::Decode(rest, &positions.emplace_back()) || !rest.empty()) {
+        !KeyCodec<Position>::Decode(rest, &position) || !rest.empty()) {
       return Damaged();
     }
+    visit(std::move(key), position);
     DAYBOOK_ASSIGN_OR_RETURN(found, cursor.Next());
   }
-  return positions;
+  return absl::OkStatus();
 }
 
 absl::StatusOr<std::uint64_t> HashParked(const Transaction& transaction, TableHandle table) {

@@ -19,6 +19,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "absl/container/flat_hash_set.h"
@@ -92,6 +93,9 @@ class Parking {
   [[nodiscard]] absl::StatusOr<std::vector<ParkedEvent>> EventsOf(std::string_view key,
                                                                   Position after,
                                                                   std::size_t limit) const;
+  // All events from `first` to `last` (or only `first`, where that is later), with their keys.
+  [[nodiscard]] absl::StatusOr<std::vector<std::pair<std::string, Position>>> EventsBetween(
+      Position first, Position last) const;
   // Up to `limit` parked keys behind `after` (nullopt: from the first), in order.
   [[nodiscard]] absl::StatusOr<std::vector<std::string>> KeysBehind(
       const std::optional<std::string>& after, std::size_t limit) const;
@@ -142,15 +146,18 @@ class Parking {
   std::size_t changed_bytes_ = 0;
 };
 
+// Whether a key can stand in the table.
+bool CanBeParked(std::string_view key);
+
 // The same of any transaction, for readers.
 absl::StatusOr<std::optional<StaleKey>> FindStale(const Transaction& transaction, TableHandle table,
                                                   std::string_view key);
 // Every parked key with its events, in order of key.
 absl::StatusOr<std::vector<ParkedKey>> ListParked(const Transaction& transaction,
                                                   TableHandle table);
-// The positions of all parked events, in order of their keys.
-absl::StatusOr<std::vector<Position>> ParkedPositions(const Transaction& transaction,
-                                                      TableHandle table);
+// Visits the key and the position of every parked event, in order of the keys.
+absl::Status VisitParked(const Transaction& transaction, TableHandle table,
+                         const std::function<void(std::string key, Position position)>& visit);
 // Over all that is parked, keys and positions, for comparing generations: attempts, errors and
 // times do not count.
 absl::StatusOr<std::uint64_t> HashParked(const Transaction& transaction, TableHandle table);

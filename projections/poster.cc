@@ -1,7 +1,6 @@
 #include "projections/poster.h"
 
 #include <algorithm>
-#include <exception>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -9,6 +8,7 @@
 #include "base/status.h"
 #include "projections/event_filter.h"
 #include "projections/poison.h"
+#include "projections/users_code.h"
 
 namespace daybook {
 namespace {
@@ -122,11 +122,6 @@ absl::Status Poster::Open() {
   return RefreshSkips();
 }
 
-bool Poster::is_filtered() const {
-  const EventFilter& filter = projection_.filter;
-  return filter.stream || filter.category || !filter.types.empty() || !filter.tags.empty();
-}
-
 bool Poster::Wants(const EventView& event) const {
   return system_streams_ || !event.stream.starts_with('$');
 }
@@ -142,23 +137,26 @@ absl::Status Poster::Extend(Position to, const std::function<bool()>& keep_going
   if (!pending()) began_ = Clock::now();
   DAYBOOK_RETURN_IF_ERROR(rows_.Begin());
   while (scanned_ < to && !full()) {
-    const std::uint64_t step = is_filtered() ? kFilteredScan : UINT64_MAX;
+    const std::uint64_t step = IsFiltered(projection_.filter) ? kFilteredScan : UINT64_MAX;
     const std::uint64_t left = to.value() - scanned_.value();
-    DAYBOOK_RETURN_IF_ERROR(
-        ExtendTo(Position(scanned_.value() + std::min(step, left)), keep_going));
+    const Position upto(scanned_.value() + std::min(step, left));
+    const absl::Status extended = ExtendTo(upto, keep_going);
+    if (!extended.ok()) DAYBOOK_RETURN_IF_ERROR(PassOver(extended, upto));
   }
   return absl::OkStatus();
 }
 
+absl::Status Poster::PassOver(const absl::Status& error, Position to) {
+  const std::optional<Position> at = UnreadableAfter(error, scanned_);
+  if (!at) return error;
+  DAYBOOK_RETURN_IF_ERROR(RefreshSkips());
+  if (!skips_.contains(*at)) return SayHowToPass(projection_.name, error, *at);
+  scanned_ = std::min(skips_.EndOf(*at), to);
+  return absl::OkStatus();
+}
+
 absl::Status Poster::ExtendTo(Position to, const std::function<bool()>& keep_going) {
-  const EventFilter& filter = projection_.filter;
-  ReadOptions options;
-  options.stream = filter.stream;
-  options.category = filter.category;
-  options.types = filter.types;
-  options.tags = filter.tags;
-  options.from_position = Position(scanned_.value() + 1);
-  options.to_position = to;
+  ReadOptions options = ReadOptionsOf(projection_.filter, Position(scanned_.value() + 1), to);
   options.views = Views::kUntilNext;
   options.keep_going = keep_going;
   DAYBOOK_ASSIGN_OR_RETURN(Cursor cursor, reader_.Read(options));
@@ -183,28 +181,19 @@ absl::Status Poster::ExtendTo(Position to, const std::function<bool()>& keep_goi
 absl::Status Poster::FindKey(const EventView& event) {
   key_.clear();
   if (!projection_.key) return absl::OkStatus();
-  try {
+  const auto find = [&] {
     projection_.key(event, &key_);
-  } catch (const std::exception& error) {
-    return absl::FailedPreconditionError(absl::StrCat("the key function threw ", error.what()));
-  } catch (...) {
-    return absl::FailedPreconditionError("the key function threw what is no std::exception");
-  }
-  const auto zeros = static_cast<std::size_t>(std::count(key_.begin(), key_.end(), '\0'));
-  if (key_.size() + zeros <= kEventKeyBytesMax) return absl::OkStatus();
+    return absl::OkStatus();
+  };
+  DAYBOOK_RETURN_IF_ERROR(CallUsersCode(find, "the key function threw "));
+  if (CanBeParked(key_)) return absl::OkStatus();
   return absl::InvalidArgumentError(
       absl::StrCat("its key has ", key_.size(), " bytes, more than ", kEventKeyBytesMax));
 }
 
 absl::Status Poster::Call(const EventView& event) {
   context_->Set(KeyOf(event), event.position);
-  try {
-    return projection_.handler(event, *context_);
-  } catch (const std::exception& error) {
-    return absl::FailedPreconditionError(error.what());
-  } catch (...) {
-    return absl::FailedPreconditionError("an exception that is no std::exception");
-  }
+  return CallUsersCode([&] { return projection_.handler(event, *context_); });
 }
 
 absl::Status Poster::Post(const EventView& event) {
@@ -248,17 +237,8 @@ absl::Status Poster::Poison(const EventView& event, absl::StatusCode code,
                             const absl::Status& error) {
   attempts_ = event.position == failed_at_ ? attempts_ + 1 : 1;
   failed_at_ = event.position;
-  const PoisonEvent poison{
-      .position = event.position,
-      .stream = std::string(event.stream),
-      .version = event.version,
-      .type = std::string(event.type),
-      .id = event.id,
-      .key = std::string(KeyOf(event)),
-      .code = error.code(),
-      .message = std::string(error.message()),
-      .attempts = attempts_,
-  };
+  PoisonEvent poison = DescribePoison(event, KeyOf(event), error);
+  poison.attempts = attempts_;
   return PoisonStatus(code, projection_.name, poison);
 }
 

@@ -94,6 +94,9 @@ class Poster {
  private:
   class Context;
   absl::Status ExtendTo(Position to, const std::function<bool()>& keep_going);
+  // A read ended with `error` behind scanned(): goes on behind what is to be skipped, else says how
+  // it could.
+  absl::Status PassOver(const absl::Status& error, Position to);
   absl::Status Post(const EventView& event);
   // The key of the event, for the context.
   absl::Status FindKey(const EventView& event);
@@ -106,12 +109,11 @@ class Poster {
   absl::Status Queue(const EventView& event);
   absl::Status ParkOrStop(const EventView& event, const absl::Status& failed);
   absl::Status StopAt(const EventView& event, const absl::Status& error);
-  // Of an event at or before scanned().
-  absl::Status ReleaseSkipped(Position position);
+  // Of what is parked.
+  absl::Status ReleaseSkipped(const ProjectionSkip& skip);
   absl::StatusOr<bool> RetryEvent(const std::string& key, Position position, RetryResult* result);
   [[nodiscard]] bool Wants(const EventView& event) const;
   absl::Status Poison(const EventView& event, absl::StatusCode code, const absl::Status& error);
-  [[nodiscard]] bool is_filtered() const;
   [[nodiscard]] std::string_view KeyOf(const EventView& event) const {
     return projection_.key ? std::string_view(key_) : event.stream;
   }

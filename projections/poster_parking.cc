@@ -49,26 +49,38 @@ absl::Status Poster::StopAt(const EventView& event, const absl::Status& error) {
 }
 
 absl::Status Poster::RefreshSkips() {
-  DAYBOOK_ASSIGN_OR_RETURN(const std::vector<Position> positions, skips_.Refresh(reader_));
+  DAYBOOK_ASSIGN_OR_RETURN(const std::vector<ProjectionSkip> skips, skips_.Refresh(reader_));
   if (parking_->keys() == 0) return absl::OkStatus();
-  for (const Position position : positions) {
-    if (position <= scanned_) DAYBOOK_RETURN_IF_ERROR(ReleaseSkipped(position));
+  for (const ProjectionSkip& skip : skips) {
+    if (skip.position <= scanned_) DAYBOOK_RETURN_IF_ERROR(ReleaseSkipped(skip));
   }
   return absl::OkStatus();
 }
 
-absl::Status Poster::ReleaseSkipped(Position position) {
-  DAYBOOK_ASSIGN_OR_RETURN(const EventHandle event, reader_.EventAt(position));
-  std::string key(event->stream);
-  // FindKey() and its key_ may be at another event at this moment.
-  if (projection_.key) {
-    std::swap(key, key_);
-    const absl::Status found = FindKey(*event);
-    std::swap(key, key_);
-    if (!found.ok()) return absl::OkStatus();  // then it never had a key to be parked under
+absl::Status Poster::ReleaseSkipped(const ProjectionSkip& skip) {
+  using Parked = std::vector<std::pair<std::string, Position>>;
+  Parked parked;
+  absl::StatusOr<EventHandle> event = reader_.EventAt(skip.position);
+  if (skip.last > skip.position || absl::IsDataLoss(event.status())) {
+    // Which keys they have nobody can say but who has parked them.
+    DAYBOOK_ASSIGN_OR_RETURN(parked, parking_->EventsBetween(skip.position, skip.last));
+  } else {
+    DAYBOOK_RETURN_IF_ERROR(event.status());
+    std::string key((*event)->stream);
+    // FindKey() and its key_ may be at another event at this moment.
+    if (projection_.key) {
+      std::swap(key, key_);
+      const absl::Status found = FindKey(**event);
+      std::swap(key, key_);
+      if (!found.ok()) return absl::OkStatus();  // then it never had a key to be parked under
+    }
+    parked.emplace_back(std::move(key), skip.position);
   }
-  DAYBOOK_ASSIGN_OR_RETURN(const bool released, parking_->Release(key, position));
-  return released ? parking_->RetrySoon(key, SystemNow()) : absl::OkStatus();
+  for (const auto& [key, position] : parked) {
+    DAYBOOK_ASSIGN_OR_RETURN(const bool released, parking_->Release(key, position));
+    if (released) DAYBOOK_RETURN_IF_ERROR(parking_->RetrySoon(key, SystemNow()));
+  }
+  return absl::OkStatus();
 }
 
 absl::StatusOr<bool> Poster::RetryKey(const std::string& key,

@@ -91,7 +91,9 @@ absl::StatusOr<ProjectionStatus> ReadProjectionStatus(const Reader& reader, std:
   status.generation = current.generation;
   status.previous = current.previous;
   status.effects_floor = current.effects_floor;
-  DAYBOOK_RETURN_IF_ERROR(FillBehind(reader, &status));
+  const absl::Status filled = FillBehind(reader, &status);
+  // Where the log cannot be read, how old the next event is cannot be told; the rest can.
+  if (!filled.ok() && !absl::IsDataLoss(filled)) return filled;
   return status;
 }
 

@@ -253,18 +253,29 @@ TEST_CASE("skips are read once they are decided, each once, and not those of oth
   REQUIRE_OK(store);
   for (int i = 0; i < 3; ++i) REQUIRE_OK(AppendText(store->get(), "a-1", "{}"));
   SkipSet skips("totals");
-  CHECK(skips.Refresh(**store)->empty());
+  // What is new, and up to where.
+  const auto refresh = [&] {
+    std::vector<std::pair<std::uint64_t, std::uint64_t>> fresh;
+    const auto refreshed = skips.Refresh(**store);
+    REQUIRE_OK(refreshed);
+    for (const ProjectionSkip& one : *refreshed) {
+      fresh.emplace_back(one.position.value(), one.last.value());
+    }
+    return fresh;
+  };
+  using Fresh = decltype(refresh());
+  CHECK(refresh().empty());
   CHECK(skips.empty());
   const ProjectionSkip skip{"totals", Position(2), "no \"cents\" \xC3\xA9\n", "ann"};
   REQUIRE_OK((*store)->RecordSkip(skip));
   REQUIRE_OK((*store)->RecordSkip(skip));
   REQUIRE_OK((*store)->RecordSkip({"others", Position(3), "r", "a"}));
-  CHECK(skips.Refresh(**store).value() == std::vector<Position>{Position(2)});
-  CHECK(skips.Refresh(**store)->empty());
+  CHECK(refresh() == Fresh{{2, 0}});
+  CHECK(refresh().empty());
   CHECK(skips.contains(Position(2)));
   CHECK_FALSE(skips.contains(Position(3)));
   REQUIRE_OK((*store)->RecordSkip({"totals", Position(1), "r", "a"}));
-  CHECK(skips.Refresh(**store).value() == std::vector<Position>{Position(1)});
+  CHECK(refresh() == Fresh{{1, 0}});
   const auto all = ProjectionSkips(**store, "totals");
   REQUIRE_OK(all);
   REQUIRE(all->size() == 2);
@@ -272,6 +283,16 @@ TEST_CASE("skips are read once they are decided, each once, and not those of oth
   CHECK((*all)[0].position == Position(2));
   CHECK((*all)[0].reason == skip.reason);
   CHECK((*all)[0].actor == "ann");
+  // A stretch, which others may touch.
+  CHECK(skips.EndOf(Position(1)) == Position(2));
+  REQUIRE_OK((*store)->RecordSkip({"totals", Position(3), "r", "a", Position(5)}));
+  CHECK(refresh() == Fresh{{3, 5}});
+  CHECK(skips.contains(Position(4)));
+  CHECK_FALSE(skips.contains(Position(6)));
+  CHECK(skips.EndOf(Position(1)) == Position(5));
+  CHECK(skips.EndOf(Position(4)) == Position(5));
+  CHECK(absl::IsInvalidArgument(
+      (*store)->RecordSkip({"totals", Position(3), "r", "a", Position(99)}).status()));
 }
 
 namespace {

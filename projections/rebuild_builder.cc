@@ -116,7 +116,8 @@ absl::Status RebuildBuilder::Prepare(Position to) {
 }
 
 absl::Status RebuildBuilder::Scan(Position to) {
-  EventFeed feed(reader_, projection_, Scanned(), to, static_cast<unsigned>(workers_.size()));
+  EventFeed feed(reader_, projection_, shared_.skips, Scanned(), to,
+                 static_cast<unsigned>(workers_.size()));
   std::vector<absl::Status> statuses(workers_.size());
   OnThreads([&](unsigned i) { statuses[i] = workers_[i]->Work(&feed); });
   return FirstOf(statuses);

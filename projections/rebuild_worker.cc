@@ -1,7 +1,6 @@
 #include "projections/rebuild_worker.h"
 
 #include <algorithm>
-#include <exception>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -9,23 +8,9 @@
 #include "projections/effects.h"
 #include "projections/poison.h"
 #include "projections/status_file.h"
+#include "projections/users_code.h"
 
 namespace daybook {
-namespace {
-
-absl::Status NoSuchTable(std::string_view table) {
-  return absl::InvalidArgumentError(absl::StrCat("the projection has no table '", ToAbsl(table),
-                                                 "'; name it in Projection::tables"));
-}
-
-// Whether the key can stand in the table of parked events.
-bool CanBeParked(std::string_view key) {
-  return key.size() + static_cast<std::size_t>(std::count(key.begin(), key.end(), '\0')) <=
-         kEventKeyBytesMax;
-}
-
-}  // namespace
-
 RebuildWorker::RebuildWorker(RebuildShared* shared, unsigned number,
                              const RebuildRows::Options& options)
     : shared_(*shared),
@@ -140,18 +125,15 @@ bool RebuildWorker::ParkOneMore() {
 }
 
 absl::Status RebuildWorker::Call(const EventFeed::Item& item) {
-  try {
-    if (item.key_failed) {
-      std::string key;
-      shared_.projection.key(item.event, &key);
-      return absl::FailedPreconditionError("the key function threw, and another time it did not");
-    }
-    return shared_.projection.handler(item.event, *this);
-  } catch (const std::exception& error) {
-    return absl::FailedPreconditionError(error.what());
-  } catch (...) {
-    return absl::FailedPreconditionError("an exception that is no std::exception");
+  if (!item.key_failed) {
+    return CallUsersCode([&] { return shared_.projection.handler(item.event, *this); });
   }
+  const auto find = [&] {
+    std::string key;
+    shared_.projection.key(item.event, &key);
+    return absl::FailedPreconditionError("the key function threw, and another time it did not");
+  };
+  return CallUsersCode(find, "the key function threw ");
 }
 
 std::optional<Position> RebuildWorker::FindStuck(std::chrono::steady_clock::time_point now) {

@@ -193,18 +193,21 @@ absl::StatusOr<AppendResult> Store::RecordSkip(const ProjectionSkip& skip) {
           "a skip has a projection, a reason and an actor, each UTF-8 and not empty");
     }
   }
-  if (skip.position == Position(0) || skip.position > durable()) {
+  const Position last = std::max(skip.position, skip.last);
+  if (skip.position == Position(0) || last > durable()) {
     return absl::InvalidArgumentError(
-        absl::StrCat("there is no durable position ", skip.position.value(), " to be skipped"));
+        absl::StrCat("there is no durable position ", last.value(), " to be skipped"));
   }
   const std::string stream = absl::StrCat("$projection-", skip.projection);
   DAYBOOK_RETURN_IF_ERROR(ValidateStreamName(stream, SystemNames::kAllow));
-  const std::string data =
-      absl::StrCat("{\"position\":", skip.position.value(), ",\"reason\":", QuotedJson(skip.reason),
-                   ",\"actor\":", QuotedJson(skip.actor), "}");
-  // One event for each position, whoever is asked again.
+  const std::string upto =
+      last > skip.position ? absl::StrCat(",\"last\":", last.value()) : std::string();
+  const std::string data = absl::StrCat("{\"position\":", skip.position.value(), upto,
+                                        ",\"reason\":", QuotedJson(skip.reason),
+                                        ",\"actor\":", QuotedJson(skip.actor), "}");
+  // One event for each position or stretch, whoever is asked again.
   const Digest128 hash =
-      Hash128(AsBytes(absl::StrCat(skip.position.value(), ":", skip.projection)));
+      Hash128(AsBytes(absl::StrCat(skip.position.value(), upto, ":", skip.projection)));
   const EventId id = Uuid8FromHash(std::as_bytes(std::span(&hash, 1)));
   Commit commit;
   DAYBOOK_RETURN_IF_ERROR(commit.impl().Add(

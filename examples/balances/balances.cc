@@ -131,10 +131,12 @@ int main(int argc, char** argv) {
 
   // Somebody decides: the event is to be passed over. It is a fact of the store, so a rebuild
   // knows.
-  OrDie(projections->Skip({.projection = "balances",
-                           .position = daybook::Position(4),
-                           .reason = "entered twice, see ticket 17",
-                           .actor = "ada"}));
+  OrDie(projections
+            ->Skip({.projection = "balances",
+                    .position = daybook::Position(4),
+                    .reason = "entered twice, see ticket 17",
+                    .actor = "ada"})
+            .status());
   std::cout << "still parked: " << OrDie(runner->RetryAll()).parked << '\n';
 
   // Rebuilt beside the live one, on two threads, and compared before it takes its place. (The live

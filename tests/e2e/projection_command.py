@@ -418,6 +418,87 @@ def auditor(folder):
     equal(sorted(store.rglob("*")), before)
 
 
+def lost(folder):
+    """What a repair gave up stops a projection until a skip of it is on record."""
+    store = folder / "s"
+    for number in range(1, 10):
+        make(store, [("a-1", "T", {"n": f"number {number}"})])
+    projection(store, "run", "early", "--kind", "count", "--by", "stream")
+    log = next((store / "log").glob("*.log"))
+    bytes_ = log.read_bytes()
+    log.write_bytes(bytes_.replace(b"number 4", b"NUMMER X").replace(b"number 5", b"NUMMER X"))
+    run("repair", store, code=4)
+    # Read models are not made again by a repair, which says so.
+    (store / "projections" / "early" / "1" / "data.mdb").write_bytes(b"x" * 8192)
+    repaired = run("repair", store, "--accept-loss")
+    lost_count = repaired.json()["lost"]
+    check(lost_count >= 2, repaired)
+    check(b"projections/early/1/data.mdb" in repaired.err and b"rebuild early" in repaired.err,
+          repaired)
+    shutil.rmtree(store / "projections" / "early")
+    check(b"projections/" not in run("repair", store).err, "there is nothing to say")
+    counts = ["run", "counts", "--kind", "count", "--by", "stream"]
+    stopped = projection(store, *counts, code=4)
+    equal(stopped.json()["scanned"], 3)
+    check(b"position 4" in projection(store, "status", "counts").err, "no word of it")
+    projection(store, "skip", "counts", "--position", 2, "--reason", "r", code=7)
+    skips = 0
+    while stopped.code == 4:
+        position = re.search(r"skip counts --position (\d+)", stopped.error()["message"]).group(1)
+        skipped = projection(store, "skip", "counts", "--position", position, "--reason",
+                             "the disk", "--actor", "ann").json()
+        equal((skipped["name"], skipped["reason"]), ("counts", "the disk"))
+        check(skipped["position"] <= int(position) <= skipped.get("last", skipped["position"]),
+              skipped)
+        skips += 1
+        stopped = projection(store, *counts, code=None)
+    equal(stopped.code, 0)
+    equal(values(store, "counts"), {"a-1": 9 - lost_count})
+    decided = read(store, "$projection-counts")
+    equal([event["data"]["actor"] for event in decided], ["ann"] * skips)
+    projection(store, "rebuild", "counts")
+    equal(projection(store, "compare", "counts").json()["equal"], True)
+    # With the store's own events.
+    projection(store, "run", "all", "--kind", "count", "--by", "category", "--system-streams",
+               code=4)
+
+
+def interrupted(folder):
+    """An interrupted run ends with 130 and a checkpoint that fits its rows, and goes on there."""
+    store, events = folder / "s", 150_000
+    line = b'{"stream":"a-1","type":"T","time":"2020-01-01T00:00:00Z","data":{}}\n'
+    run("import", store, "-", "--durability", "buffered", stdin=line * events)
+    halves = 0
+    for trial in range(40):
+        name = f"p{trial}"
+        runner = subprocess.Popen(
+            [BINARY, "projection", store, "run", name, "--kind", "count", "--by", "stream"],
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        time.sleep(0.02 + trial % 10 * 0.02)
+        runner.send_signal(signal.SIGTERM if trial % 2 else signal.SIGINT)
+        out, err = runner.communicate(timeout=60)
+        if runner.returncode in (-signal.SIGINT, -signal.SIGTERM):
+            continue  # before it has begun
+        check(runner.returncode in (0, 130), runner.returncode, err)
+        if runner.returncode == 0:
+            equal(json.loads(out)["scanned"], events)
+            continue
+        said = json.loads(err.splitlines()[-1])["error"]["code"]
+        equal(said, "cancelled")
+        if not out:
+            continue  # before it was open
+        scanned = json.loads(out)["scanned"]
+        now = status(store, name)
+        equal((now["state"], now["scanned"], now["matched"]), ("idle", scanned, scanned))
+        equal(values(store, name), {"a-1": scanned} if scanned else {})
+        halves += 0 < scanned < events
+        projection(store, "run", name)
+        equal(values(store, name), {"a-1": events})
+        if halves == 4:
+            break
+    check(halves > 0, "no run was interrupted on its way")
+
+
 if __name__ == "__main__":
     main(cases(answers, restart, mistakes, poison, parked, follow, killed, rebuilt, prometheus,
-               damaged, auditor))
+               damaged, lost, interrupted, auditor))

@@ -146,10 +146,12 @@ class Worker {
       const auto event = store_->EventAt(key.events.front().position);
       Expect("read the event", event.status());
       if ((*event)->type != kHopeless) continue;
-      Expect("skip", projections_->Skip({.projection = kWorked,
-                                         .position = key.events.front().position,
-                                         .reason = "hopeless",
-                                         .actor = "worker"}));
+      Expect("skip", projections_
+                         ->Skip({.projection = kWorked,
+                                 .position = key.events.front().position,
+                                 .reason = "hopeless",
+                                 .actor = "worker"})
+                         .status());
     }
   }
 

@@ -128,6 +128,8 @@ struct ProjectionSkip {
   Position position;
   std::string reason;  // why, in words
   std::string actor;   // who decided
+  // Of a stretch from `position` on that cannot be read: its end. 0: there is one event.
+  Position last{};
 };
 
 // Reads and appends. One in the world for each directory; a second is refused with kUnavailable.

@@ -89,13 +89,14 @@ class Projections {
   // Removes a projection with all its generations. kUnavailable where somebody runs it.
   absl::Status Remove(std::string_view name);
 
-  // Decides that a projection passes over an event: for the event at which it stopped, or one that
-  // is parked. The decision is a fact: an event of type `ProjectionSkip` in the stream
-  // `$projection-NAME`, with reason and actor, durable on return; so a rebuild passes over it too.
-  // A runner here looks at once, another when it next fails or is made. Doing it twice is doing it
-  // once. kFailedPrecondition without a Store, or where the event is neither parked nor poison;
-  // kInvalidArgument where reason or actor is empty.
-  absl::Status Skip(const ProjectionSkip& skip);
+  // Decides that a projection passes over an event: the one at which it stopped, one that is
+  // parked, or one that cannot be read because a repair has given it up; then all that the repair
+  // gave up there is passed over. The decision is a fact: an event of type `ProjectionSkip` in the
+  // stream `$projection-NAME`, with reason and actor, durable on return; so a rebuild passes over
+  // it too. A runner here looks at once, another when it next fails or is made. Gives what is on
+  // record; doing it twice is doing it once. kFailedPrecondition without a Store, or where the
+  // event is none of these; kInvalidArgument where reason or actor is empty.
+  absl::StatusOr<ProjectionSkip> Skip(const ProjectionSkip& skip);
 
   // As the functions of the same name, for what is open here.
   absl::StatusOr<ProjectionStatus> Status(std::string_view name) const;
