@@ -36,18 +36,18 @@ absl::StatusOr<std::shared_ptr<Generation>> Generation::Create(const std::filesy
   if (Directory::Exists(own)) DAYBOOK_RETURN_IF_ERROR(DiscardDerived(own));
   DAYBOOK_ASSIGN_OR_RETURN(std::unique_ptr<Environment> environment,
                            OpenShared(own, OptionsFor(map_bytes), IfMissing::kCreate));
-  for (const std::string_view name : {kMetaTable, kParkedTable, kEffects}) {
-    DAYBOOK_RETURN_IF_ERROR(environment->OpenTable(name).status());
-  }
-  for (const TableSummary& table : initial.tables) {
-    DAYBOOK_RETURN_IF_ERROR(environment->OpenTable(EnvironmentTableOf(table.name)).status());
+  std::vector<std::string> names = {std::string(kMetaTable), std::string(kParkedTable),
+                                    std::string(kEffects)};
+  for (const TableSummary& table : initial.tables) names.push_back(EnvironmentTableOf(table.name));
+  for (const std::string& name : names) {
+    DAYBOOK_RETURN_IF_ERROR(ToldApart(environment->OpenTable(name).status(), own));
   }
   std::shared_ptr<Generation> generation(new Generation(own, number, std::move(environment)));
   DAYBOOK_ASSIGN_OR_RETURN(generation->meta_, generation->environment_->FindTable(kMetaTable));
   DAYBOOK_RETURN_IF_ERROR(generation->Write([&](WriteTransaction& transaction) {
     return generation->WriteCheckpoint(initial, &transaction);
   }));
-  DAYBOOK_RETURN_IF_ERROR(generation->environment_->Sync());
+  DAYBOOK_RETURN_IF_ERROR(ToldApart(generation->environment_->Sync(), own));
   DAYBOOK_RETURN_IF_ERROR(Directory::Sync(own));
   DAYBOOK_RETURN_IF_ERROR(Directory::Sync(folder));
   DAYBOOK_RETURN_IF_ERROR(generation->OpenTables());
