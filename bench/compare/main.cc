@@ -34,9 +34,20 @@ struct Workload {
   WorkloadResult (*run)(const RunOptions&);
 };
 constexpr Workload kWorkloads[] = {
-    {"W1", RunW1},        {"W2", RunW2},   {"W3", RunW3},   {"W4", RunW4},
-    {"W5", RunW5},        {"W6", RunW6},   {"W7", RunW7},   {"W8", RunW8},
-    {"W8M", RunW8Memory}, {"W10", RunW10}, {"W12", RunW12}, {"filter", RunFilter},
+    {"W1", RunW1},
+    {"W2", RunW2},
+    {"W3", RunW3},
+    {"W4", RunW4},
+    {"W5", RunW5},
+    {"W6", RunW6},
+    {"W7", RunW7},
+    {"W8", RunW8},
+    {"W8M", RunW8Memory},
+    {"W10", RunW10},
+    {"W12", RunW12},
+    {"live", RunLive},
+    {"live-max", RunLiveMax},
+    {"filter", RunFilter},
 #ifdef DAYBOOK_BENCH_SQL
     {"sql", RunSql},
 #endif

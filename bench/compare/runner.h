@@ -110,6 +110,8 @@ WorkloadResult RunW8(const RunOptions& options);
 WorkloadResult RunW8Memory(const RunOptions& options);
 WorkloadResult RunW10(const RunOptions& options);
 WorkloadResult RunW12(const RunOptions& options);
+WorkloadResult RunLive(const RunOptions& options);
+WorkloadResult RunLiveMax(const RunOptions& options);
 WorkloadResult RunFilter(const RunOptions& options);
 // Only in a build with SQL.
 WorkloadResult RunSql(const RunOptions& options);
