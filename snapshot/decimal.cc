@@ -5,7 +5,7 @@
 #include <cstddef>
 #include <limits>
 
-#include "absl/strings/ascii.h"
+#include "snapshot/digit.h"
 
 namespace daybook {
 namespace {
@@ -25,7 +25,7 @@ constexpr int kExponentMax = 1 << 26;
 // Takes the digits at the front of `text`.
 std::string_view TakeDigits(std::string_view* text) {
   std::size_t count = 0;
-  while (count < text->size() && absl::ascii_isdigit((*text)[count])) ++count;
+  while (count < text->size() && IsDigit((*text)[count])) ++count;
   const std::string_view digits = text->substr(0, count);
   text->remove_prefix(count);
   return digits;

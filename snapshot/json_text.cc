@@ -9,13 +9,12 @@
 #include "absl/strings/str_cat.h"
 #include "base/status.h"
 #include "base/utf8.h"
+#include "snapshot/digit.h"
 
 namespace daybook {
 namespace {
 
-bool IsHex(char c) {
-  return absl::ascii_isdigit(c) || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
-}
+bool IsHex(char c) { return IsDigit(c) || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F'); }
 bool IsControl(char c) { return static_cast<unsigned char>(c) < 0x20; }
 
 // How many bytes at the front of a text stand for themselves within a string: neither a quote, nor
@@ -94,7 +93,7 @@ bool JsonScanner::SkipString() {
 
 bool JsonScanner::SkipDigits() {
   std::size_t at = at_;
-  while (at < text_.size() && absl::ascii_isdigit(text_[at])) ++at;
+  while (at < text_.size() && IsDigit(text_[at])) ++at;
   if (at == at_) return Fail("a digit is missing");
   at_ = at;
   return true;
@@ -120,7 +119,7 @@ bool JsonScanner::SkipWord(std::string_view word) {
 bool JsonScanner::SkipScalar() {
   const char c = Peek();
   if (c == '"') return SkipString();
-  if (c == '-' || absl::ascii_isdigit(c)) return SkipNumber();
+  if (c == '-' || IsDigit(c)) return SkipNumber();
   if (c == 't') return SkipWord("true");
   if (c == 'f') return SkipWord("false");
   return SkipWord("null");
@@ -273,8 +272,7 @@ std::uint32_t HexAt(std::string_view text, std::size_t at) {
   std::uint32_t value = 0;
   for (std::size_t i = at; i < at + 4; ++i) {
     const char c = text[i];
-    value = value << 4 |
-            static_cast<std::uint32_t>(absl::ascii_isdigit(c) ? c - '0' : (c | 0x20) - 'a' + 10);
+    value = value << 4 | static_cast<std::uint32_t>(IsDigit(c) ? c - '0' : (c | 0x20) - 'a' + 10);
   }
   return value;
 }
@@ -375,7 +373,7 @@ std::string CanonicalJsonKey(std::string_view key) {
     } else {
       out.append("\\u");
       for (const char digit : key.substr(at - 4, 4)) {
-        out.push_back(absl::ascii_isdigit(digit) ? digit : static_cast<char>(digit | 0x20));
+        out.push_back(IsDigit(digit) ? digit : static_cast<char>(digit | 0x20));
       }
     }
   }

@@ -153,8 +153,8 @@ absl::Status WriteManifest(const std::filesystem::path& backup, BackupManifest m
 absl::Status ForEachPiece(
     const File& file, std::uint64_t length,
     const std::function<absl::Status(std::uint64_t at, std::span<const std::byte> piece)>& use) {
-  constexpr std::uint64_t kPieceBytes = std::uint64_t{1} << 20;
-  std::vector<std::byte> piece(std::min(length, kPieceBytes));
+  constexpr std::uint64_t kReadAtOnce = std::uint64_t{1} << 20;
+  std::vector<std::byte> piece(std::min(length, kReadAtOnce));
   for (std::uint64_t at = 0; at < length; at += piece.size()) {
     const auto part = std::span(piece).first(std::min<std::uint64_t>(piece.size(), length - at));
     DAYBOOK_RETURN_IF_ERROR(file.ReadAt(at, part));
