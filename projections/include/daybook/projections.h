@@ -86,8 +86,6 @@ class Projections {
   // Makes the generation before the live one the live one again, and the other the one before.
   // Errors as Promote; kNotFound where there is none.
   absl::Status Rollback(std::string_view name);
-  // Removes a projection with all its generations. kUnavailable where somebody runs it.
-  absl::Status Remove(std::string_view name);
 
   // Decides that a projection passes over an event: the one at which it stopped, one that is
   // parked, or one that cannot be read because a repair has given it up; then all that the repair
