@@ -107,7 +107,7 @@ TEST_CASE("a projection passes over lost events only once that is decided, and a
     REQUIRE_OK(opened);
     ProjectionRunner& runner = **opened;
     // One decision for what the repair gave up together, and one for the other.
-    for (const std::uint64_t lost : {101, 102, 103, 150}) {
+    for (const std::uint64_t lost : {101U, 102U, 103U, 150U}) {
       const absl::Status stopped = runner.RunUntilCaughtUp();
       if (stopped.ok()) break;
       REQUIRE(absl::IsDataLoss(stopped));

@@ -56,7 +56,7 @@ class RowCache {
 
   // Valid until the next call.
   absl::StatusOr<std::optional<std::string_view>> Get(std::size_t table, std::string_view key);
-  absl::Status Put(std::size_t table, std::string_view key, std::string_view row);
+  absl::Status Put(std::size_t table, std::string_view key, std::string_view bytes);
   absl::Status Delete(std::size_t table, std::string_view key);
   absl::StatusOr<std::uint64_t> Count(std::size_t table);
   // `visit` may not use the cache.

@@ -94,7 +94,7 @@ class Projections {
   // it too. A runner here looks at once, another when it next fails or is made. Gives what is on
   // record; doing it twice is doing it once. kFailedPrecondition without a Store, or where the
   // event is none of these; kInvalidArgument where reason or actor is empty.
-  absl::StatusOr<ProjectionSkip> Skip(const ProjectionSkip& skip);
+  absl::StatusOr<ProjectionSkip> Skip(const ProjectionSkip& wanted);
 
   // As the functions of the same name, for what is open here.
   absl::StatusOr<ProjectionStatus> Status(std::string_view name) const;
