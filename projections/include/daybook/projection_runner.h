@@ -32,7 +32,7 @@ struct RunnerOptions {
   // Live and under load, a transaction is not begun before the time since the last one is ten times
   // what that one took, but after this at the latest: committing each of the writer's groups would
   // keep the disk from the writer. An event that comes after a pause is committed at once.
-  std::chrono::milliseconds commit_interval_max{500};
+  std::chrono::milliseconds commit_interval_max{350};
   // Rows kept in memory between batches, so that they need not be read again.
   std::size_t cache_bytes_max = std::size_t{64} << 20;
   // Address space, not disk; it doubles when it is full.
