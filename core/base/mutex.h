@@ -7,9 +7,13 @@
 
 #include <chrono>
 #include <condition_variable>
+#include <cstdint>
+#include <memory>
 #include <mutex>
+#include <new>
 #include <shared_mutex>
 
+#include "base/thread.h"
 #include "base/thread_annotations.h"
 
 namespace daybook {
@@ -54,10 +58,14 @@ class DAYBOOK_SCOPED_CAPABILITY MutexLock {
 };
 
 // Waits for what a Mutex guards. Wakes up without a reason now and then: wait in a loop over the
-// condition.
+// condition. In a forked child its destructor does nothing: it would wait for the threads that
+// waited when the process forked, and they are not there.
 class CondVar {
  public:
-  CondVar() = default;
+  CondVar() : fork_generation_(ForkGeneration()) { new (&condition_) std::condition_variable; }
+  ~CondVar() {
+    if (fork_generation_ == ForkGeneration()) std::destroy_at(&condition_);
+  }
   CondVar(const CondVar&) = delete;
   CondVar& operator=(const CondVar&) = delete;
 
@@ -81,7 +89,10 @@ class CondVar {
   void NotifyAll() { condition_.notify_all(); }
 
  private:
-  std::condition_variable condition_;
+  const std::uint64_t fork_generation_;
+  union {
+    std::condition_variable condition_;
+  };
 };
 
 // One writer or many readers.

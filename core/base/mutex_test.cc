@@ -1,5 +1,8 @@
 #include "base/mutex.h"
 
+#include <sys/wait.h>
+#include <unistd.h>
+
 #include <atomic>
 #include <chrono>
 #include <memory>
@@ -126,6 +129,33 @@ TEST_CASE("a shared mutex has many readers at once, or one writer") {
     }
   }
   CHECK(writer);
+}
+
+TEST_CASE("a forked child destroys what a thread of the parent waits on") {
+  auto guarded = std::make_unique<Guarded>();
+  bool waits = false, stop = false;
+  Thread thread("waits", [&] {
+    MutexLock lock(guarded->mutex);
+    waits = true;
+    while (!stop) guarded->changed.Wait(guarded->mutex);
+  });
+  for (bool ready = false; !ready;) {
+    // Seen with the mutex, the thread is in Wait(): there alone it gives the mutex away.
+    MutexLock lock(guarded->mutex);
+    ready = waits;
+  }
+  const pid_t child = fork();
+  if (child == 0) {
+    alarm(20);  // ends a child that waits for what will not come
+    guarded.reset();
+    _exit(0);
+  }
+  int status = -1;
+  CHECK(waitpid(child, &status, 0) == child);
+  CHECK(status == 0);
+  MutexLock lock(guarded->mutex);
+  stop = true;
+  guarded->changed.NotifyAll();
 }
 
 }  // namespace
