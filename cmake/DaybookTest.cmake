@@ -1,6 +1,9 @@
 # Tests. A test that cannot run here (no data folder, no rights) says "SKIPPED: why" on a line of
 # its own, or exits with 77; scripts/test counts both.
 
+# Lines, but no variables: what is read of a test that crashed, in a fifth less of its compilation.
+set(DAYBOOK_TEST_DEBUG $<$<AND:$<CONFIG:Debug>,$<CXX_COMPILER_ID:GNU>>:-g1>)
+
 # daybook_test_headers(<source> <header>)
 #
 # What the test programs share: a precompiled header. It serves objects that are compiled as its own
@@ -9,7 +12,7 @@ function(daybook_test_headers source header)
   add_library(daybook_test_headers OBJECT ${source})
   daybook_target_defaults(daybook_test_headers)
   set_target_properties(daybook_test_headers PROPERTIES POSITION_INDEPENDENT_CODE OFF)
-  target_compile_options(daybook_test_headers PRIVATE -fPIE)
+  target_compile_options(daybook_test_headers PRIVATE -fPIE ${DAYBOOK_TEST_DEBUG})
   target_include_directories(daybook_test_headers PRIVATE ${PROJECT_SOURCE_DIR})
   target_link_libraries(daybook_test_headers PRIVATE absl::strings absl::status absl::statusor
                                                      Catch2::Catch2)
@@ -30,6 +33,7 @@ function(daybook_test_executable target)
   endif()
   add_executable(${target} ${arg_SOURCES})
   daybook_target_defaults(${target})
+  target_compile_options(${target} PRIVATE ${DAYBOOK_TEST_DEBUG})
   target_include_directories(
     ${target} PRIVATE ${PROJECT_SOURCE_DIR}/core ${PROJECT_BINARY_DIR}/core ${PROJECT_SOURCE_DIR}
                       ${PROJECT_SOURCE_DIR}/tests)

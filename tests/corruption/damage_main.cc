@@ -5,8 +5,8 @@
 //   daybook_damage --case 'flip clean log/00000000000000000001.log 4711 3' [--store FOLDER]
 //
 // A suite says what it counted on a line `counted: {...}`. Where a case fails, the store is kept
-// and the line that tries the case again is printed. DAYBOOK_SOAK=1 asks everybody about every
-// case; DAYBOOK_TEST_SHORT=1 takes every 97th case.
+// and the line that tries the case again is printed. DAYBOOK_SOAK=1 takes every case and
+// asks everybody, without it two of five are taken; DAYBOOK_TEST_SHORT=1 takes every 97th case.
 
 #include <cstdlib>
 #include <cstring>
