@@ -44,8 +44,9 @@ struct RebuildProgress {
 struct RebuildOptions {
   // More than one needs Projection::rows_by_key.
   unsigned threads = 1;
-  // Rows in memory before they are written; transactions are of at most 64 MiB each.
-  std::size_t memory_bytes_max = std::size_t{256} << 20;
+  // Rows in memory before they are written, with what sorting them takes; transactions are of at
+  // most 64 MiB each.
+  std::size_t memory_bytes_max = std::size_t{128} << 20;
   std::uint64_t map_bytes = std::uint64_t{64} << 20;
   // Called about once a second, by the thread that calls Run.
   std::function<void(const RebuildProgress&)> on_progress;
