@@ -4,8 +4,6 @@
 #include <atomic>
 #include <chrono>
 #include <functional>
-#include <map>
-#include <mutex>
 #include <random>
 #include <set>
 #include <stdexcept>
@@ -21,30 +19,6 @@ namespace daybook::testing {
 namespace {
 
 using namespace std::chrono_literals;
-
-// The positions at which the handler fails now. A test changes them while a runner runs.
-class Failing {
- public:
-  void Set(std::set<std::uint64_t> positions) {
-    const std::lock_guard lock(mutex_);
-    positions_ = std::move(positions);
-  }
-  absl::Status operator()(const EventView& event) {
-    const std::lock_guard lock(mutex_);
-    ++calls_[event.position.value()];
-    if (!positions_.contains(event.position.value())) return absl::OkStatus();
-    return absl::InvalidArgumentError("no amount");
-  }
-  int calls(std::uint64_t position) {
-    const std::lock_guard lock(mutex_);
-    return calls_[position];
-  }
-
- private:
-  std::mutex mutex_;
-  std::set<std::uint64_t> positions_;
-  std::map<std::uint64_t, int> calls_;
-};
 
 Projection Chained(Failing& failing, OnPoison on_poison) {
   Projection projection = ChainProjection("p", std::ref(failing));

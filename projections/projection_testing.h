@@ -8,8 +8,12 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <mutex>
+#include <set>
 #include <string>
+#include <utility>
 
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "daybook/projections.h"
 #include "daybook/store.h"
@@ -31,6 +35,31 @@ void Link(const EventView& event, Chain* chain);
 // Keeps kChains by stream. `before` is called with each event first; its error is the handler's.
 Projection ChainProjection(const std::string& name,
                            std::function<absl::Status(const EventView&)> before = {});
+
+// Something to fail by: the positions at which the handler fails now. A test changes them while a
+// runner runs.
+class Failing {
+ public:
+  void Set(std::set<std::uint64_t> positions) {
+    const std::lock_guard lock(mutex_);
+    positions_ = std::move(positions);
+  }
+  absl::Status operator()(const EventView& event) {
+    const std::lock_guard lock(mutex_);
+    ++calls_[event.position.value()];
+    if (!positions_.contains(event.position.value())) return absl::OkStatus();
+    return absl::InvalidArgumentError("no amount");
+  }
+  int calls(std::uint64_t position) {
+    const std::lock_guard lock(mutex_);
+    return calls_[position];
+  }
+
+ private:
+  std::mutex mutex_;
+  std::set<std::uint64_t> positions_;
+  std::map<std::uint64_t, int> calls_;
+};
 
 // From the log, event by event, up to `upto`; 0 is all.
 absl::StatusOr<Chains> ChainsOfLog(const Reader& reader, const ReadOptions& filter = {});

@@ -103,8 +103,9 @@ absl::Status AtRest(Projections::Impl* host, std::string_view name,
 
 absl::Status PromoteAtRest(Projections::Impl* host, std::string_view name, Generation* candidate) {
   DAYBOOK_ASSIGN_OR_RETURN(const Checkpoint built, candidate->ReadCheckpoint());
-  if (!built.built)
+  if (!built.built) {
     return PromotionRefused(name, "the new generation was not built to its end; rebuild it");
+  }
   DAYBOOK_RETURN_IF_ERROR(CheckHistory(host->reader(), name, built));
   DAYBOOK_ASSIGN_OR_RETURN(const std::optional<Current> current, FindCurrent(host->FolderOf(name)));
   Current changed{.generation = candidate->number(), .effects_floor = built.position};

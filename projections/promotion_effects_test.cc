@@ -3,11 +3,12 @@
 
 #include <algorithm>
 #include <chrono>
+#include <functional>
 #include <memory>
-#include <mutex>
 #include <random>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "projections/effects_testing.h"
@@ -22,16 +23,9 @@ using namespace std::chrono_literals;
 // A projection that parks the events that it is told to fail at, and sends an effect for each.
 class Parked {
  public:
-  void Fail(std::set<std::uint64_t> positions) {
-    const std::lock_guard lock(mutex_);
-    failing_ = std::move(positions);
-  }
+  void Fail(std::set<std::uint64_t> positions) { failing_.Set(std::move(positions)); }
   Projection At(std::uint32_t revision = 1) {
-    Projection projection = WithEffects(&sent, revision, [this](const EventView& event) {
-      const std::lock_guard lock(mutex_);
-      return failing_.contains(event.position.value()) ? absl::InvalidArgumentError("cannot yet")
-                                                       : absl::OkStatus();
-    });
+    Projection projection = WithEffects(&sent, revision, std::ref(failing_));
     projection.on_poison = OnPoison::kParkByKey;
     projection.parking.retry_first = 1h;
     projection.parking.retry_max = 1h;
@@ -47,8 +41,7 @@ class Parked {
   Sent sent;
 
  private:
-  std::mutex mutex_;
-  std::set<std::uint64_t> failing_;
+  Failing failing_;
 };
 
 std::unique_ptr<Rebuild> Build(const World& world, const Projection& projection,

@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "base/status.h"
 #include "daybook/event.h"
+#include "projections/key_order.h"
 
 namespace daybook {
 namespace {
@@ -17,28 +18,6 @@ absl::Status CheckKey(std::string_view key) {
   if (!key.empty() && key.size() <= kTableKeyBytesMax) return absl::OkStatus();
   return absl::InvalidArgumentError(
       absl::StrCat("a key has ", key.size(), " bytes; it must have 1 to ", kTableKeyBytesMax));
-}
-
-// How many bytes the keys of all rows begin with alike.
-std::size_t CommonPrefix(const std::vector<CachedRow*>& rows) {
-  if (rows.empty()) return 0;
-  std::string_view common = rows.front()->key;
-  for (const CachedRow* const row : rows) {
-    const auto [end, other] =
-        std::mismatch(common.begin(), common.end(), row->key.begin(), row->key.end());
-    common = common.substr(0, static_cast<std::size_t>(end - common.begin()));
-  }
-  return common.size();
-}
-
-// The eight bytes behind so many, as a number that is less where they sort before; what a key does
-// not have counts as zeros. To sort by it first asks memory for few keys again.
-std::uint64_t BytesBehind(std::string_view key, std::size_t begin) {
-  std::uint64_t bytes = 0;
-  for (std::size_t i = begin; i < begin + sizeof bytes; ++i) {
-    bytes = bytes << 8 | (i < key.size() ? static_cast<unsigned char>(key[i]) : 0U);
-  }
-  return bytes;
 }
 
 }  // namespace
@@ -199,20 +178,8 @@ bool RowCache::changed() const {
 
 std::vector<const CachedRow*> RowCache::Changed(std::size_t table) const {
   const std::vector<CachedRow*>& rows = tables_[table].changed;
-  const std::size_t common = CommonPrefix(rows);
-  struct Place {
-    std::uint64_t begin;
-    const CachedRow* row;
-  };
-  std::vector<Place> places;
-  places.reserve(rows.size());
-  for (const CachedRow* const row : rows) places.push_back({BytesBehind(row->key, common), row});
-  std::sort(places.begin(), places.end(), [](const Place& a, const Place& b) {
-    return a.begin != b.begin ? a.begin < b.begin : a.row->key < b.row->key;
-  });
-  std::vector<const CachedRow*> changed;
-  changed.reserve(places.size());
-  for (const Place& place : places) changed.push_back(place.row);
+  std::vector<const CachedRow*> changed(rows.begin(), rows.end());
+  SortByKey(&changed, [](const CachedRow& row) { return std::string_view(row.key); });
   return changed;
 }
 

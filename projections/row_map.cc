@@ -5,6 +5,8 @@
 #include <cstring>
 #include <new>
 
+#include "projections/key_order.h"
+
 namespace daybook {
 namespace {
 
@@ -22,19 +24,6 @@ std::uint32_t Shorten(std::uint64_t hash) { return static_cast<std::uint32_t>(ha
 std::size_t PlaceOf(std::uint32_t hash) { return hash * std::uint64_t{0x9E3779B97F4A7C15} >> 32; }
 
 std::size_t Aligned(std::size_t bytes) { return (bytes + kAlign - 1) / kAlign * kAlign; }
-
-// Eight bytes of a key from `at` on, that compare as numbers do.
-std::uint64_t PrefixOf(std::string_view key, std::size_t at) {
-  std::uint64_t prefix = 0;
-  if (at < key.size())
-    std::memcpy(&prefix, key.data() + at, std::min<std::size_t>(8, key.size() - at));
-  return __builtin_bswap64(prefix);
-}
-
-std::size_t CommonBytes(std::string_view a, std::string_view b) {
-  return static_cast<std::size_t>(std::mismatch(a.begin(), a.end(), b.begin(), b.end()).first -
-                                  a.begin());
-}
 
 }  // namespace
 
@@ -102,28 +91,12 @@ void RowMap::Clear() {
 }
 
 std::vector<const RowEntry*> RowMap::Sorted() const {
-  struct Item {
-    std::uint64_t prefix;
-    const RowEntry* entry;
-  };
-  std::vector<Item> items;
-  items.reserve(entries_);
-  for (const std::uint64_t word : slots_) {
-    if (word != 0) items.push_back({0, EntryOf(word)});
-  }
-  // Keys mostly begin alike ("account-"): the eight bytes behind that tell most of them apart
-  // without a look at the keys.
-  std::size_t common = SIZE_MAX;
-  for (const Item& item : items) {
-    common = std::min(common, CommonBytes(item.entry->key(), items.front().entry->key()));
-  }
-  for (Item& item : items) item.prefix = PrefixOf(item.entry->key(), common);
-  std::sort(items.begin(), items.end(), [](const Item& a, const Item& b) {
-    return a.prefix != b.prefix ? a.prefix < b.prefix : a.entry->key() < b.entry->key();
-  });
   std::vector<const RowEntry*> sorted;
-  sorted.reserve(items.size());
-  for (const Item& item : items) sorted.push_back(item.entry);
+  sorted.reserve(entries_);
+  for (const std::uint64_t word : slots_) {
+    if (word != 0) sorted.push_back(EntryOf(word));
+  }
+  SortByKey(&sorted, [](const RowEntry& entry) { return entry.key(); });
   return sorted;
 }
 
