@@ -7,13 +7,11 @@
 
 #include "cli/errors.h"
 #include "daybook/event.h"
+#include "daybook/event_json.h"
 
 namespace daybook::cli {
 
 // Appends events to a buffer, each with its line feed. Not thread-safe.
-//
-// JSON goes out byte for byte as it was given, without the line breaks between its tokens. Bytes
-// that are not what their content type says are shown as data_base64: a line is always valid JSON.
 class EventPrinter {
  public:
   explicit EventPrinter(OutputMode mode) : mode_(mode) {}
@@ -21,18 +19,13 @@ class EventPrinter {
 
  private:
   // Events of one commit share their time, and neighbours often do: the last text is kept.
-  struct TimeText {
-    Timestamp time;
-    std::string text;
-  };
-  static const std::string& TextOf(Timestamp time, TimeText& last);
-
-  void AppendJson(const EventView& event, std::string& out);
+  const std::string& RecordedText(const EventView& event);
   void AppendText(const EventView& event, std::string& out);
 
   OutputMode mode_;
-  TimeText recorded_;
-  TimeText effective_;
+  EventJson json_;
+  Timestamp recorded_at_;
+  std::string recorded_text_;
 };
 
 }  // namespace daybook::cli
