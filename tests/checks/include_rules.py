@@ -36,6 +36,8 @@ LIBRARIES = [
      "Cap'n Proto belongs to core/log"),
     (re.compile(r"^xxh"), re.compile(r"^core/base/checksum\.cc$"),
      "xxHash belongs to core/base/checksum.cc"),
+    (re.compile(r"^curl/"), re.compile(r"^projections/publish/sqs/"),
+     "libcurl belongs to projections/publish/sqs"),
     (re.compile(r"^(openssl/|sqlite3|simdjson|CLI/|zlib\.h|zstd\.h|benchmark/)"),
      re.compile(r"^$"), "the library does without this one"),
     (re.compile(r"^nlohmann/"), re.compile(r"^snapshot/\w+_test\.cc$"),
@@ -91,6 +93,20 @@ def check_place(path, line, header, findings):
             findings.error(path, line, f"{why} ({header})")
 
 
+# Each broker's sink, and its public header. Who opens sinks by their names may include these.
+SINK = re.compile(r"^projections/publish/(nats|kafka|sqs)/|^daybook/(nats|kafka|sqs)_sink\.h$")
+OPENS_SINKS = re.compile(r"^(cli|examples)/")
+
+
+def check_sinks(path, line, header, findings):
+    match = SINK.search(header)
+    if not match or OPENS_SINKS.search(str(path)):
+        return
+    own = f"projections/publish/{match.group(1) or match.group(2)}/"
+    if not str(path).startswith(own):
+        findings.error(path, line, f"nothing includes a sink ({header})")
+
+
 def check_above(path, line, header, findings):
     top = path.parts[0]
     first = header.split("/")[0]
@@ -137,6 +153,7 @@ def check(root):
                 findings.error(path, line, "no relative include")
             if header.startswith("catch2/") and str(path) != "tests/catch.h":
                 findings.error(path, line, 'Catch2 comes by "tests/catch.h"')
+            check_sinks(path, line, header, findings)
             if PUBLIC_HEADER.search(str(path)):
                 check_public(path, line, header, angled, findings)
             elif path.parts[0] == "core" and path.parts[1] in HEIGHT:
@@ -173,6 +190,9 @@ def planted():
         "snapshot/include/daybook/c.h": "#ifndef C_H_\n#define C_H_\n" + source('"daybook/a.h"')
                                         + "#endif\n",
         "bench/compare/a.cc": source("<lmdb.h>"),
+        "projections/publish/sqs/a.cc": source("<curl/curl.h>", '"daybook/sqs_sink.h"',
+                                               '"projections/publish/sqs/b.h"'),
+        "cli/sinks.cc": source('"daybook/sqs_sink.h"'),
     }
     # Each of these is one source with one include.
     bad = [
@@ -200,6 +220,11 @@ def planted():
         ("another reader of JSON", "snapshot/a.cc", "<nlohmann/json.hpp>", "reads JSON by itself"),
         ("the system in projections", "projections/a.cc", "<fcntl.h>", "operating system"),
         ("bindings see the inside", "bindings/sql/a.cc", '"kv/a.h"', "public headers only"),
+        ("libcurl elsewhere", "projections/publish/a.cc", "<curl/curl.h>", "libcurl belongs"),
+        ("a sink in the publisher", "projections/publish/a.cc", '"daybook/sqs_sink.h"',
+         "nothing includes a sink"),
+        ("a sink in a sink", "projections/publish/nats/a.cc",
+         '"projections/publish/sqs/message.h"', "nothing includes a sink"),
         ("relative", "cli/a.cc", '"../core/log/format.h"', "no relative include"),
         ("Catch2 directly", "core/log/a_test.cc", "<catch2/catch.hpp>", "tests/catch.h"),
     ]
