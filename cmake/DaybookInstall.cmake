@@ -23,6 +23,7 @@ install(
   FILES ${PROJECT_BINARY_DIR}/DaybookConfig.cmake
         ${PROJECT_BINARY_DIR}/DaybookConfigVersion.cmake
         ${CMAKE_CURRENT_LIST_DIR}/FindLMDB.cmake
+        ${CMAKE_CURRENT_LIST_DIR}/FindNATS.cmake
         ${CMAKE_CURRENT_LIST_DIR}/FindxxHash.cmake
   DESTINATION ${DAYBOOK_CMAKE_DIR})
 

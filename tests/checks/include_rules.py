@@ -38,6 +38,8 @@ LIBRARIES = [
      "xxHash belongs to core/base/checksum.cc"),
     (re.compile(r"^curl/"), re.compile(r"^projections/publish/sqs/"),
      "libcurl belongs to projections/publish/sqs"),
+    (re.compile(r"^nats/"), re.compile(r"^projections/publish/nats/"),
+     "nats.c belongs to projections/publish/nats"),
     (re.compile(r"^(openssl/|sqlite3|simdjson|CLI/|zlib\.h|zstd\.h|benchmark/)"),
      re.compile(r"^$"), "the library does without this one"),
     (re.compile(r"^nlohmann/"), re.compile(r"^snapshot/\w+_test\.cc$"),
@@ -131,7 +133,7 @@ def check_user(root, path, line, header, findings):
     inside = library or (first == "tests" and not is_test(path))
     if not own and "/" in header and inside:
         findings.error(path, line, f"{top}/ sees public headers only ({header})")
-    if top != "bench" and re.search(r"^(lmdb\.h|xxh|capnp/|kj/)", header):
+    if top != "bench" and re.search(r"^(lmdb\.h|xxh|capnp/|kj/|nats/)", header):
         findings.error(path, line, f"{top}/ does without {header}")
 
 
@@ -189,7 +191,8 @@ def planted():
         "snapshot/a.cc": source('"daybook/a.h"', '"kv/a.h"', '"base/a.h"', '"snapshot/b.h"'),
         "snapshot/include/daybook/c.h": "#ifndef C_H_\n#define C_H_\n" + source('"daybook/a.h"')
                                         + "#endif\n",
-        "bench/compare/a.cc": source("<lmdb.h>"),
+        "bench/compare/a.cc": source("<lmdb.h>", "<nats/nats.h>"),
+        "projections/publish/nats/a.cc": source("<nats/nats.h>", '"daybook/nats_sink.h"'),
         "projections/publish/sqs/a.cc": source("<curl/curl.h>", '"daybook/sqs_sink.h"',
                                                '"projections/publish/sqs/b.h"'),
         "cli/sinks.cc": source('"daybook/sqs_sink.h"'),
@@ -220,6 +223,8 @@ def planted():
         ("another reader of JSON", "snapshot/a.cc", "<nlohmann/json.hpp>", "reads JSON by itself"),
         ("the system in projections", "projections/a.cc", "<fcntl.h>", "operating system"),
         ("bindings see the inside", "bindings/sql/a.cc", '"kv/a.h"', "public headers only"),
+        ("nats.c elsewhere", "projections/publish/a.cc", "<nats/nats.h>", "nats.c belongs"),
+        ("nats.c in the command", "cli/a.cc", "<nats/nats.h>", "does without"),
         ("libcurl elsewhere", "projections/publish/a.cc", "<curl/curl.h>", "libcurl belongs"),
         ("a sink in the publisher", "projections/publish/a.cc", '"daybook/sqs_sink.h"',
          "nothing includes a sink"),
