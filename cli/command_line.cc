@@ -30,6 +30,7 @@ absl::StatusOr<CommandLine> ParseCommandLine(int argc, const char* const* argv) 
   AddPastCommands(app, chosen);
   AddStoreCommands(app, chosen);
   AddProjectionCommands(app, chosen);
+  AddPublishCommands(app, chosen);
   try {
     app.parse(argc, argv);
   } catch (const CLI::CallForVersion& version) {

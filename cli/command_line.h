@@ -15,6 +15,7 @@
 #include "cli/import.h"
 #include "cli/inspect.h"
 #include "cli/projection.h"
+#include "cli/publish.h"
 #include "cli/read.h"
 #include "cli/snapshot.h"
 #include "cli/sql.h"
@@ -27,10 +28,10 @@ struct TextFlags {
   std::string text;
 };
 
-using CommandLine =
-    std::variant<TextFlags, ImportFlags, AppendFlags, ReadFlags, TailFlags, StreamsFlags,
-                 StateFlags, DiffFlags, BlameFlags, BisectFlags, SqlFlags, StatsFlags, VerifyFlags,
-                 RepairFlags, BackupFlags, RestoreFlags, SnapshotFlags, ProjectionFlags>;
+using CommandLine = std::variant<TextFlags, ImportFlags, AppendFlags, ReadFlags, TailFlags,
+                                 StreamsFlags, StateFlags, DiffFlags, BlameFlags, BisectFlags,
+                                 SqlFlags, StatsFlags, VerifyFlags, RepairFlags, BackupFlags,
+                                 RestoreFlags, SnapshotFlags, ProjectionFlags, PublishFlags>;
 
 // kInvalidArgument says what is wrong and names the help that tells how it is right.
 absl::StatusOr<CommandLine> ParseCommandLine(int argc, const char* const* argv);

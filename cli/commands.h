@@ -12,6 +12,7 @@ void AddAppendingCommands(CLI::App& app, Finish& chosen);   // import, append
 void AddReadingCommands(CLI::App& app, Finish& chosen);     // read, tail, streams
 void AddPastCommands(CLI::App& app, Finish& chosen);        // state, diff, blame, bisect, sql
 void AddProjectionCommands(CLI::App& app, Finish& chosen);  // projection
+void AddPublishCommands(CLI::App& app, Finish& chosen);     // publish
 void AddStoreCommands(CLI::App& app, Finish& chosen);       // stats ... restore, snapshot
 
 }  // namespace daybook::cli

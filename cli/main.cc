@@ -40,6 +40,8 @@ absl::Status Run(const ProjectionFlags& flags, Console& console) {
   return RunProjection(flags, console);
 }
 
+absl::Status Run(const PublishFlags& flags, Console& console) { return RunPublish(flags, console); }
+
 // Also where the command line cannot be read: then --json may stand anywhere in it.
 OutputMode ModeOf(int argc, const char* const* argv) {
   for (int i = 1; i < argc; ++i) {

@@ -1,8 +1,5 @@
 #include "cli/projection.h"
 
-#include <pwd.h>
-#include <unistd.h>
-
 #include <chrono>
 #include <functional>
 #include <memory>
@@ -14,6 +11,7 @@
 #include "cli/progress.h"
 #include "cli/projection_printer.h"
 #include "cli/signals.h"
+#include "cli/user_name.h"
 #include "daybook/projections.h"
 
 namespace daybook::cli {
@@ -230,11 +228,6 @@ absl::Status Retry(const ProjectionFlags& flags, Console& console) {
   if (!result.ok()) return result.status();
   AppendRetry(*result, console.mode(), console.out().buffer());
   return absl::OkStatus();
-}
-
-std::string UserName() {
-  const passwd* const user = getpwuid(geteuid());
-  return user != nullptr ? user->pw_name : absl::StrCat("uid ", geteuid());
 }
 
 // The decision is an event, so it takes the lock of the writer.

@@ -1,32 +1,18 @@
 #include "cli/projection_printer.h"
 
-#include <cmath>
 #include <cstdint>
-#include <nlohmann/json.hpp>
 #include <string_view>
 
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "cli/json_line.h"
 #include "cli/terminal_text.h"
 #include "daybook/json_text.h"
 #include "daybook/tables.h"
 
 namespace daybook::cli {
 namespace {
-
-using Json = nlohmann::ordered_json;
-
-void AppendLine(const Json& json, std::string& out) {
-  // A key may be any bytes: what is no UTF-8 is replaced.
-  out.append(json.dump(-1, ' ', false, Json::error_handler_t::replace)).push_back('\n');
-}
-
-double Rounded(double seconds) { return std::round(seconds * 1000) / 1000; }
-
-Json TimeOrNull(const std::optional<Timestamp>& time) {
-  return time ? Json(time->ToString()) : Json(nullptr);
-}
 
 const char* NameOf(RowDifference::Kind kind) {
   switch (kind) {

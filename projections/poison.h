@@ -21,6 +21,10 @@ PoisonEvent DescribePoison(const EventView& event, std::string_view key, const a
 absl::Status PoisonStatus(absl::StatusCode code, std::string_view projection,
                           const PoisonEvent& poison);
 
+// The same of whoever stopped there, with what to do.
+absl::Status StoppedStatus(absl::StatusCode code, std::string_view who, const PoisonEvent& poison,
+                           std::string_view advice);
+
 // As the fields `poison.*` of a record; nullopt where it has none.
 void SetPoison(const PoisonEvent& poison, Record* record);
 absl::StatusOr<std::optional<PoisonEvent>> GetPoison(const Record& record);

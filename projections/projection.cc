@@ -102,12 +102,17 @@ absl::StatusOr<std::optional<PoisonEvent>> GetPoison(const Record& record) {
 
 absl::Status PoisonStatus(absl::StatusCode code, std::string_view projection,
                           const PoisonEvent& poison) {
+  return StoppedStatus(code, absl::StrCat("projection '", ToAbsl(projection), "'"), poison,
+                       "mend the handler and run it again, or skip the event");
+}
+
+absl::Status StoppedStatus(absl::StatusCode code, std::string_view who, const PoisonEvent& poison,
+                           std::string_view advice) {
   absl::Status status(
-      code, absl::StrCat("projection '", ToAbsl(projection), "' stopped at position ",
-                         poison.position.value(), " (version ", poison.version.value(),
-                         " of stream '", poison.stream, "', type '", poison.type, "', id ",
-                         poison.id.ToString(), "): ", poison.message,
-                         "; mend the handler and run it again, or skip the event"));
+      code,
+      absl::StrCat(ToAbsl(who), " stopped at position ", poison.position.value(), " (version ",
+                   poison.version.value(), " of stream '", poison.stream, "', type '", poison.type,
+                   "', id ", poison.id.ToString(), "): ", poison.message, "; ", ToAbsl(advice)));
   Record record;
   SetPoison(poison, &record);
   status.SetPayload(kPoisonUrl, absl::Cord(EncodeRecord(kPoisonKind, record)));

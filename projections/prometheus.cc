@@ -5,9 +5,9 @@
 #include <functional>
 
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_format.h"
 #include "base/status.h"
 #include "daybook/projection_status.h"
+#include "projections/prometheus_text.h"
 
 namespace daybook {
 namespace {
@@ -49,26 +49,9 @@ constexpr std::array kStates = {ProjectionState::kIdle,    ProjectionState::kRun
                                 ProjectionState::kStuck,   ProjectionState::kPoison,
                                 ProjectionState::kWaiting, ProjectionState::kFailed};
 
-std::string Escaped(std::string_view value) {
-  std::string text;
-  for (const char c : value) {
-    if (c == '\\' || c == '"' || c == '\n') text.push_back('\\');
-    text.push_back(c == '\n' ? 'n' : c);
-  }
-  return text;
-}
-
-void AppendHead(std::string_view name, std::string_view type, std::string_view help,
-                std::string* out) {
-  absl::StrAppend(out, "# HELP daybook_projection_", ToAbsl(name), " ", ToAbsl(help), "\n",
-                  "# TYPE daybook_projection_", ToAbsl(name), " ", ToAbsl(type), "\n");
-}
-
-void AppendSample(std::string_view name, const ProjectionStatus& status,
-                  std::string_view more_labels, double value, std::string* out) {
-  absl::StrAppend(out, "daybook_projection_", ToAbsl(name), "{projection=\"", Escaped(status.name),
-                  "\",revision=\"", status.revision, "\",generation=\"", status.generation, "\"",
-                  ToAbsl(more_labels), "} ", absl::StrFormat("%.17g", value), "\n");
+std::string Labels(const ProjectionStatus& status) {
+  return absl::StrCat("projection=\"", PrometheusLabel(status.name), "\",revision=\"",
+                      status.revision, "\",generation=\"", status.generation, "\"");
 }
 
 }  // namespace
@@ -76,17 +59,20 @@ void AppendSample(std::string_view name, const ProjectionStatus& status,
 std::string PrometheusText(std::span<const ProjectionStatus> projections) {
   std::string text;
   if (projections.empty()) return text;
-  AppendHead("state", "gauge", "1 for the state that the projection is in.", &text);
+  AppendMetricHead("daybook_projection_state", "gauge",
+                   "1 for the state that the projection is in.", &text);
   for (const ProjectionStatus& status : projections) {
     for (const ProjectionState state : kStates) {
-      AppendSample("state", status, absl::StrCat(",state=\"", ToAbsl(ToString(state)), "\""),
+      AppendMetric("daybook_projection_state",
+                   absl::StrCat(Labels(status), ",state=\"", ToAbsl(ToString(state)), "\""),
                    state == status.state ? 1 : 0, &text);
     }
   }
   for (const Metric& metric : kMetrics) {
-    AppendHead(metric.name, metric.type, metric.help, &text);
+    const std::string name = absl::StrCat("daybook_projection_", ToAbsl(metric.name));
+    AppendMetricHead(name, metric.type, metric.help, &text);
     for (const ProjectionStatus& status : projections) {
-      AppendSample(metric.name, status, "", metric.value(status), &text);
+      AppendMetric(name, Labels(status), metric.value(status), &text);
     }
   }
   return text;

@@ -19,6 +19,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "daybook/values.h"
 
 namespace daybook {
 
@@ -48,6 +49,37 @@ class Record {
  private:
   static absl::Status Bad(std::string_view name);
   std::vector<std::pair<std::string, std::string>> fields_;
+};
+
+// Reads fields of a record until one is not there.
+class RecordFields {
+ public:
+  explicit RecordFields(const Record& record) : record_(record) {}
+  template <class T>
+  RecordFields& Number(std::string_view name, T* value) {
+    if (status_.ok()) Take(record_.Number<T>(name), value);
+    return *this;
+  }
+  RecordFields& Number(std::string_view name, Position* position) {
+    std::uint64_t value = 0;
+    Number(name, &value);
+    *position = Position(value);
+    return *this;
+  }
+  RecordFields& Text(std::string_view name, std::string* value) {
+    if (status_.ok()) Take(record_.Text(name), value);
+    return *this;
+  }
+  [[nodiscard]] const absl::Status& status() const { return status_; }
+
+ private:
+  template <class T>
+  void Take(absl::StatusOr<T> from, T* to) {
+    status_ = from.status();
+    if (from.ok()) *to = *std::move(from);
+  }
+  const Record& record_;
+  absl::Status status_;
 };
 
 inline constexpr int kRecordFormat = 1;

@@ -28,37 +28,6 @@ absl::StatusOr<ProjectionState> StateOf(std::string_view name) {
   return absl::DataLossError(absl::StrCat("there is no state '", ToAbsl(name), "'"));
 }
 
-// Reads fields of a record until one is not there.
-class Fields {
- public:
-  explicit Fields(const Record& record) : record_(record) {}
-  template <class T>
-  Fields& Number(std::string_view name, T* value) {
-    if (status_.ok()) Take(record_.Number<T>(name), value);
-    return *this;
-  }
-  Fields& Number(std::string_view name, Position* position) {
-    std::uint64_t value = 0;
-    Number(name, &value);
-    *position = Position(value);
-    return *this;
-  }
-  Fields& Text(std::string_view name, std::string* value) {
-    if (status_.ok()) Take(record_.Text(name), value);
-    return *this;
-  }
-  [[nodiscard]] const absl::Status& status() const { return status_; }
-
- private:
-  template <class T>
-  void Take(absl::StatusOr<T> from, T* to) {
-    status_ = from.status();
-    if (from.ok()) *to = *std::move(from);
-  }
-  const Record& record_;
-  absl::Status status_;
-};
-
 }  // namespace
 
 std::string_view ToString(ProjectionState state) {
@@ -97,21 +66,21 @@ absl::StatusOr<ProjectionStatus> ReadStatusFile(const std::filesystem::path& pro
   std::string state;
   std::uint64_t events_per_1000s = 0;
   std::int64_t heartbeat = 0;
-  const Fields fields = Fields(record)
-                            .Text("name", &status.name)
-                            .Number("revision", &status.revision)
-                            .Number("generation", &status.generation)
-                            .Text("state", &state)
-                            .Text("definition", &status.definition)
-                            .Text("incarnation", &status.incarnation)
-                            .Number("scanned", &status.scanned)
-                            .Number("matched", &status.matched)
-                            .Number("parked", &status.parked)
-                            .Number("parked_keys", &status.parked_keys)
-                            .Number("effects_waiting", &status.effects_waiting)
-                            .Number("events_per_1000s", &events_per_1000s)
-                            .Number("heartbeat", &heartbeat)
-                            .Text("error", &status.error);
+  const RecordFields fields = RecordFields(record)
+                                  .Text("name", &status.name)
+                                  .Number("revision", &status.revision)
+                                  .Number("generation", &status.generation)
+                                  .Text("state", &state)
+                                  .Text("definition", &status.definition)
+                                  .Text("incarnation", &status.incarnation)
+                                  .Number("scanned", &status.scanned)
+                                  .Number("matched", &status.matched)
+                                  .Number("parked", &status.parked)
+                                  .Number("parked_keys", &status.parked_keys)
+                                  .Number("effects_waiting", &status.effects_waiting)
+                                  .Number("events_per_1000s", &events_per_1000s)
+                                  .Number("heartbeat", &heartbeat)
+                                  .Text("error", &status.error);
   DAYBOOK_RETURN_IF_ERROR(fields.status());
   DAYBOOK_ASSIGN_OR_RETURN(status.state, StateOf(state));
   status.events_per_second = static_cast<double>(events_per_1000s) / 1000;
