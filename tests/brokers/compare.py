@@ -15,7 +15,7 @@ import json
 import os
 import subprocess
 
-from consumers import JSON, from_line
+from records import JSON, from_line
 
 GLOBAL = "global"  # every message behind the one before it
 STREAM = "stream"  # messages of one stream in their order

@@ -12,9 +12,10 @@ import types
 import compare as subject
 from compare import (DEFECTS, GLOBAL, NO_ORDER, PLACE, STREAM, CanarySilent, Comparison, Expected,
                      canary, compare)
-from consumers import (BadMessage, Arrived, from_envelope, from_kafka, from_line, from_nats,
-                       from_structured, members, percent_decoded, read_file)
+from consumers import from_kafka, from_nats, percent_decoded
 from envelope import attributes, kafka_headers, nats_headers, percent_encoded, structured
+from records import (BadMessage, Arrived, from_envelope, from_line, from_structured, members,
+                     read_file)
 from servers import state
 
 INCARNATION = "01a21031-6ce7-7d97-97c4-474e68e15b0a"

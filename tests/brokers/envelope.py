@@ -6,7 +6,7 @@ It is made here a second time, from the standard and not from the sinks' code.
 import base64
 import json
 
-from consumers import JSON
+from records import JSON
 
 
 def attributes(record):
