@@ -201,14 +201,14 @@ absl::Status Publisher::Impl::EndSession() {
   const Position acked = lane_->acked;
   lane_->window.GiveUp(&lane_->ahead);
   lane_->line.GoTo(acked);
+  // The next session begins at the cursor, so it is to be where this one came to.
+  DAYBOOK_RETURN_IF_ERROR(Save());
   bool any_poison = false;
   for (const FlightWindow::Failure& failure : failures) {
     if (failure.outcome != Outcome::kPoison) continue;
     any_poison = true;
     DAYBOOK_RETURN_IF_ERROR(ParkPoison(failure));
   }
-  // The next session begins at the cursor, so it is to be where this one came to.
-  DAYBOOK_RETURN_IF_ERROR(Save());
   if (any_poison || failures.empty()) return absl::OkStatus();
   NoteFailure(failures.front().status);
   return Patience();
