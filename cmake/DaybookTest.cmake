@@ -44,15 +44,16 @@ endfunction()
 # daybook_add_test(<name> COMMAND <command>... [LABELS <label>...] [TIMEOUT <seconds>] [PROPERTIES
 # <name> <value>...])
 #
-# add_test with the properties that every test of ours has.
+# add_test with the properties that every test of ours has. What has long to run begins first.
 function(daybook_add_test name)
   cmake_parse_arguments(PARSE_ARGV 1 arg "" "TIMEOUT" "COMMAND;LABELS;PROPERTIES")
   if(NOT arg_TIMEOUT)
     set(arg_TIMEOUT 300)
   endif()
   add_test(NAME ${name} COMMAND ${arg_COMMAND})
-  set_tests_properties(${name} PROPERTIES TIMEOUT ${arg_TIMEOUT} SKIP_RETURN_CODE 77
-                                          LABELS "${arg_LABELS}" ${arg_PROPERTIES})
+  set_tests_properties(
+    ${name} PROPERTIES TIMEOUT ${arg_TIMEOUT} COST ${arg_TIMEOUT} SKIP_RETURN_CODE 77
+                       LABELS "${arg_LABELS}" ${arg_PROPERTIES})
   # `concurrency_tests` builds what the run under ThreadSanitizer needs, and no more.
   list(GET arg_COMMAND 0 program)
   if("concurrency" IN_LIST arg_LABELS AND TARGET ${program})

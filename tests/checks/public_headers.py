@@ -7,6 +7,7 @@ Status and StatusOr of Abseil, and what makes them.
 """
 
 import argparse
+import concurrent.futures
 import pathlib
 import re
 import subprocess
@@ -59,14 +60,17 @@ def check_names(root):
 def check_alone(root, compiler, flags):
     findings = Findings()
     seen = [f"-I{folder}" for folder in folders(root)]
-    with tempfile.TemporaryDirectory() as scratch:
-        for path in headers(root):
-            name = path.relative_to(next(p for p in path.parents if p.name == "include"))
-            unit = pathlib.Path(scratch, "alone.cc")
-            unit.write_text(f'#include "{name}"\n#include "{name}"\n', encoding="utf-8")
-            command = [compiler, "-std=c++20", "-fsyntax-only", "-Wall", "-Wextra", "-Wconversion",
-                       "-Wshadow", "-Werror", *seen, *flags, str(unit)]
-            result = subprocess.run(command, capture_output=True, text=True, check=False)
+
+    def compile_alone(path):
+        name = path.relative_to(next(p for p in path.parents if p.name == "include"))
+        command = [compiler, "-std=c++20", "-fsyntax-only", "-Wall", "-Wextra", "-Wconversion",
+                   "-Wshadow", "-Werror", *seen, *flags, "-x", "c++", "-"]
+        return name, subprocess.run(command, input=f'#include "{name}"\n' * 2,
+                                    capture_output=True, text=True, check=False)
+
+    paths = headers(root)
+    with concurrent.futures.ThreadPoolExecutor(2) as pool:
+        for path, (name, result) in zip(paths, pool.map(compile_alone, paths)):
             if result.returncode:
                 shown = path.relative_to(root)
                 findings.error(shown, 1, f"does not compile alone:\n{result.stderr}")

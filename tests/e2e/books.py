@@ -4,6 +4,7 @@ Three shapes of logs: traffic fines, payments to suppliers, accounts of coins. E
 in SQL, and a way to its answer from the states of all streams.
 """
 
+import bisect
 import gzip
 import json
 import os
@@ -46,6 +47,17 @@ def moment_in(key):
 
 
 # --- Moments ------------------------------------------------------------------------------------
+
+
+def times_of(lines):
+    """The times of lines of a log, in nanoseconds."""
+    return [nanoseconds(json.loads(line)["time"]) for line in lines]
+
+
+def known_at(text, lines):
+    """How many of these lines, which are in the order of their times, are effective by then."""
+    until = nanoseconds(text)
+    return bisect.bisect_right(lines, until, key=lambda line: nanoseconds(json.loads(line)["time"]))
 
 
 def moment(position=None, effective=None):
@@ -302,6 +314,6 @@ def make_coin_event(dice):
 
 def moments_of(lines):
     """Times worth asking at: before all, in the middle on a tie, 1 ns before it, the last."""
-    times = sorted({nanoseconds(json.loads(line)["time"]) for line in lines})
+    times = sorted(set(times_of(lines)))
     middle = times[len(times) // 2]
     return [rfc3339(time) for time in (times[0] - 1, times[0], middle - 1, middle, times[-1])]

@@ -2,6 +2,7 @@
 
 import collections
 import datetime
+import functools
 import json
 import os
 import pathlib
@@ -113,6 +114,8 @@ def cases(*functions):
 EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.timezone.utc)
 
 
+# A log of half a million lines has few thousand times.
+@functools.lru_cache(maxsize=1 << 16)
 def nanoseconds(text):
     """RFC 3339 as nanoseconds since 1970."""
     match = re.match(r"^(.{19})(?:\.(\d{1,9}))?(Z|[+-]\d\d:\d\d)$", text)
@@ -123,6 +126,7 @@ def nanoseconds(text):
             + int((match.group(2) or "0").ljust(9, "0")))
 
 
+@functools.lru_cache(maxsize=1 << 16)
 def rfc3339(ns):
     seconds, rest = divmod(ns, 10**9)
     moment = EPOCH + datetime.timedelta(seconds=seconds)

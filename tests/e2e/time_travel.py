@@ -19,8 +19,7 @@ def moments_for(key, lines, in_time_order):
         return [{}, moment(position=len(lines))]
     if not in_time_order:
         return [moment(effective=text), moment(len(lines), text)]
-    known = sum(nanoseconds(json.loads(line)["time"]) <= nanoseconds(text) for line in lines)
-    return [moment(effective=text), moment(position=known)]
+    return [moment(effective=text), moment(position=books.known_at(text, lines))]
 
 
 def still_good(asked, lines):

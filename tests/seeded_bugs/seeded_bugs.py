@@ -23,18 +23,23 @@ import time
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 TIMEOUT = 120  # of one suite
 HANG = 45  # of one suite with a bug, several times what it takes without; a bug may make it hang
+# A suite that names its cases hangs where it is silent for longer than this, and for so many times
+# its longest silence without a bug.
+SILENT, SILENT_TIMES = 5, 2.5
 
-# How much of a suite is run, and what in its output counts how far it came.
+# How much of a suite is run, and what in its output counts how far it came. States are so many with
+# a bug, and WITHOUT where there is none: more than it takes to find one, for the same seed.
 CATCH = ["--abort", "--reporter", "xml"]
-Suite = collections.namedtuple("Suite", "program options counted unit")
+WITHOUT = 5000
+Suite = collections.namedtuple("Suite", "program options counted unit states", defaults=[0])
 EXPLORE = ["--seed", "1", "--workers", "1", "--failures", "{folder}", "--failures-max", "1"]
 SUITES = {
-    "crash_states": Suite("seeded_crash_states", ["--states", "10000", *EXPLORE],
-                          r'"states":(\d+)', "states"),
+    "crash_states": Suite("seeded_crash_states", ["--states", "{states}", *EXPLORE],
+                          r'"states":(\d+)', "states", 10000),
     # What stands behind a write that was lost; more of the states in which it matters.
     "crash_states_buffered": Suite(
-        "seeded_crash_states", ["--states", "20000", "--workload", "buffered", *EXPLORE],
-        r'"states":(\d+)', "states"),
+        "seeded_crash_states", ["--states", "{states}", "--workload", "buffered", *EXPLORE],
+        r'"states":(\d+)', "states", 20000),
     "system_errors": Suite(
         "seeded_system_errors", ["--stride", "7", "--workers", "1", "--failures-max", "1"],
         r'"runs":(\d+)', "faults"),
@@ -85,7 +90,7 @@ ROWS = {
 TOLD = {bug: ["kill"] for bug in
         ["acknowledge_before_sync", "segment_file_not_synced", "segment_folder_not_synced"]}
 
-Outcome = collections.namedtuple("Outcome", "caught count seconds how")
+Outcome = collections.namedtuple("Outcome", "caught count seconds how silent")
 
 
 def progress(suite, text):
@@ -105,29 +110,49 @@ def first_complaint(suite, text):
     return re.sub(r"^.*?, acknowledged ", "acknowledged ", lines[0])[:120] if lines else ""
 
 
-def run(programs, bug, suite_name):
+def watch(child, output, seconds_max, silent_max):
+    """Waits for the child. Returns its exit code, None where it hung, and its longest silence."""
+    begin = spoke = time.monotonic()
+    size, silent = 0, 0
+    while child.poll() is None:
+        time.sleep(0.05)
+        now = time.monotonic()
+        if os.fstat(output.fileno()).st_size != size:
+            size, spoke = os.fstat(output.fileno()).st_size, now
+        silent = max(silent, now - spoke)
+        if now - begin > seconds_max or now - spoke > silent_max:
+            os.killpg(child.pid, 9)
+            child.wait()
+            return None, silent
+    return child.returncode, silent
+
+
+def run(programs, bug, suite_name, without=None):
+    """Runs a suite; `without` is how it went without a bug."""
     suite = SUITES[suite_name]
     program = programs / suite.program
     if not program.is_file():
         sys.exit(f"{program} was not built")
-    environment = dict(os.environ, DAYBOOK_SEEDED_BUG=bug, DAYBOOK_TEST_SHORT="1")
-    with tempfile.TemporaryDirectory(prefix="daybook-seeded-") as folder:
-        options = [option.format(folder=folder) for option in suite.options]
+    seconds_max = HANG if bug else TIMEOUT
+    silent_max = seconds_max
+    if without is not None and suite.counted is None:
+        silent_max = max(SILENT, SILENT_TIMES * without.silent)
+    with tempfile.TemporaryDirectory(prefix="daybook-seeded-") as folder, \
+            tempfile.TemporaryFile() as output:
+        environment = dict(os.environ, DAYBOOK_SEEDED_BUG=bug, DAYBOOK_TEST_SHORT="1")
+        states = suite.states if bug else min(suite.states, WITHOUT)
+        options = [option.format(folder=folder, states=states) for option in suite.options]
         begin = time.monotonic()
-        child = subprocess.Popen([program, *options], stdout=subprocess.PIPE,
-                                 stderr=subprocess.STDOUT, env=environment, cwd=folder,
-                                 start_new_session=True)
-        try:
-            text, code = child.communicate(timeout=HANG if bug else TIMEOUT)[0], child.returncode
-        except subprocess.TimeoutExpired:
-            os.killpg(child.pid, 9)
-            text, code = child.communicate()[0], None
+        child = subprocess.Popen([program, *options], stdout=output, stderr=subprocess.STDOUT,
+                                 env=environment, cwd=folder, start_new_session=True)
+        code, silent = watch(child, output, seconds_max, silent_max)
         seconds = time.monotonic() - begin
-    text = text.decode(errors="replace")
+        output.seek(0)
+        text = output.read().decode(errors="replace")
     how = "hangs" if code is None else first_complaint(suite, text) if code else ""
     if code is not None and code < 0:
         how = f"signal {-code} in: {how}"
-    return Outcome(code != 0, progress(suite, text), seconds, how)
+    return Outcome(code != 0, progress(suite, text), seconds, how, silent)
 
 
 def check_lists():
@@ -160,13 +185,15 @@ def main():
     runs = {(row, suite) for row in rows
             for suite in (SUITES if arguments.all else ROWS[row] + TOLD.get(row, []))
             if not arguments.suite or suite in arguments.suite}
-    runs |= {("", suite) for _, suite in runs}
     begin = time.monotonic()
-    # The long ones first.
-    order = sorted(runs, key=lambda one: (one[0] != "", list(SUITES).index(one[1])))
+    outcomes = {}
+    suites = sorted({suite for _, suite in runs}, key=list(SUITES).index)
     with concurrent.futures.ThreadPoolExecutor(2) as pool:
-        outcomes = dict(zip(order, pool.map(
-            lambda one: run(arguments.programs.resolve(), *one), order)))
+        for order in ([("", suite) for suite in suites],
+                      sorted(runs, key=lambda one: list(SUITES).index(one[1]))):
+            found = pool.map(lambda one: run(arguments.programs.resolve(), *one,
+                                             outcomes.get(("", one[1]))), order)
+            outcomes |= dict(zip(order, list(found)))
 
     failed = False
     for suite in SUITES:

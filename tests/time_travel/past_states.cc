@@ -1,13 +1,14 @@
 // Prints the states of all streams of a store, at moments, by a fold of a host's own.
 //
-//   past_states STORE FOLD [--snapshots N] [--verify-one-in N] [--false-snapshots] MOMENT...
+//   past_states STORE FOLD [--snapshots N] [--verify-one-in N] [--false-snapshots] [--ending TEXT]
+//               MOMENT...
 //   past_states STORE FOLD --verify-snapshots
 //
 // FOLD is fine, supplier, account, chain, or twice:FOLD-OF-THE-COMMAND. MOMENT is `latest`, or
 // `position=P`, `effective=T`, or both with a comma between. Prints a line for each state,
 // {"moment","stream","events","state"}, with the index of the moment, and at the end a line with
 // what was counted: {"loads","folded_max", ...}. With --snapshots one is taken at every N-th
-// version and all are kept.
+// version and all are kept. With --ending only streams whose names end like this.
 
 #include <algorithm>
 #include <cstdint>
@@ -33,6 +34,7 @@ struct Arguments {
   std::uint64_t verify_one_in = 0;
   bool false_snapshots = false;
   bool verify_snapshots = false;
+  std::string ending;  // of the names of the streams
   std::vector<AsOf> moments;
 };
 
@@ -70,6 +72,8 @@ std::optional<Arguments> ParseArguments(const std::vector<std::string>& words) {
       arguments.false_snapshots = true;
     } else if (word == "--verify-snapshots") {
       arguments.verify_snapshots = true;
+    } else if (word == "--ending" && i + 1 < words.size()) {
+      arguments.ending = words[++i];
     } else if ((word == "--snapshots" || word == "--verify-one-in") && i + 1 < words.size()) {
       const std::uint64_t count = std::stoull(words[++i]);
       (word == "--snapshots" ? arguments.snapshots : arguments.verify_one_in) = count;
@@ -101,6 +105,7 @@ absl::Status PrintStates(const Reader& reader, const Arguments& arguments, const
     const absl::StatusOr<std::vector<StreamInfo>> streams = reader.Streams({.as_of = known});
     if (!streams.ok()) return streams.status();
     for (const StreamInfo& stream : *streams) {
+      if (!stream.stream.ends_with(arguments.ending)) continue;
       const auto past = repository.LoadAt(stream.stream, as_of);
       if (!past.ok()) return past.status();
       const StateInfo& info = past->info();
