@@ -6,7 +6,7 @@ _daybook() {
   for word in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
     case $word in
       import | append | read | tail | streams | state | diff | blame | bisect | sql | stats | \
-        verify | repair | backup | restore | snapshot | projection)
+        verify | repair | backup | restore | snapshot | projection | publish)
         command=$word
         break
         ;;
@@ -18,7 +18,7 @@ _daybook() {
   case $command in
     "")
       flags="import append read tail streams state diff blame bisect sql stats verify repair backup"
-      flags+=" restore snapshot projection --help --version --json"
+      flags+=" restore snapshot projection publish --help --version --json"
       ;;
     import)
       flags+=" --source --batch --durability --on-error --format --no-create --stream-field"
@@ -51,6 +51,12 @@ _daybook() {
       flags+=" --position --reason --actor"
       flags+=" run status show rebuild compare promote rollback parked retry skip"
       ;;
+    publish)
+      flags+=" --no-mmap --name --to --subject --topic --key --header --unordered --format --option"
+      flags+=" --tls-ca --tls-cert --tls-key --credentials --timeout --follow --from --until"
+      flags+=" --stream --category --type --tag --system-streams --on-poison --patience"
+      flags+=" --prometheus --position --reason --actor"
+      ;;
     stats) flags+=" --no-mmap" ;;
     backup) flags+=" --fast --no-mmap" ;;
     verify) flags+=" --no-mmap --fast --snapshots --projections" ;;
@@ -62,10 +68,14 @@ _daybook() {
     --format)
       local formats="csv ndjson"
       [[ $command == sql ]] && formats="table json csv"
+      [[ $command == publish ]] && formats="events cloudevents"
       mapfile -t COMPREPLY < <(compgen -W "$formats" -- "$current")
       ;;
     --fold) mapfile -t COMPREPLY < <(compgen -W "merge sum: count last" -- "$current") ;;
     snapshot) mapfile -t COMPREPLY < <(compgen -W "list drop" -- "$current") ;;
+    publish)
+      mapfile -t COMPREPLY < <(compgen -W "status parked retry skip" -d -- "$current")
+      ;;
     --kind) mapfile -t COMPREPLY < <(compgen -W "count sum last" -- "$current") ;;
     --by) mapfile -t COMPREPLY < <(compgen -W "stream category type" -- "$current") ;;
     --on-poison) mapfile -t COMPREPLY < <(compgen -W "stop park" -- "$current") ;;

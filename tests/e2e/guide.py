@@ -23,12 +23,17 @@ from support import BINARY, check, equal, main
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 PAGES = {"time-travel.md": "examples/time_travel/time_travel.cc",
-         "projections.md": "examples/balances/balances.cc"}
+         "projections.md": "examples/balances/balances.cc",
+         "publishing.md": "examples/outbox/outbox.cc"}
 BLOCK = re.compile(r"^```console\n(.*?)^```$", re.M | re.S)
 CPP = re.compile(r"^```cpp\n(.*?)^```$", re.M | re.S)
 # A time with a fraction is one that the store gave: the page's own have none.
 RECORDED = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.(?!0{9})\d{9}Z")
 MADE_ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}")
+# Of a replay.
+MADE_NAME = re.compile(r"\b01[0-9a-f]{14}\b")
+# What the pages show for the folder that they are run in.
+HOME = "/home/ada"
 COLUMNS = 100
 MARK = "\x01"
 
@@ -77,7 +82,7 @@ def on_a_terminal(script, folder):
 
 
 def without_what_varies(text):
-    return MADE_ID.sub("ID", RECORDED.sub("TIME", text))
+    return MADE_NAME.sub("NAME", MADE_ID.sub("ID", RECORDED.sub("TIME", text)))
 
 
 def place(folder):
@@ -97,7 +102,7 @@ def run_page(text, folder):
     shown = [command for block in BLOCK.findall(text) for command in commands_of(block)]
     check(len(shown) > 5, "the page has no commands")
     script = "\n".join(f"{command}\nprintf '{MARK}'" for command, _ in shown)
-    printed = on_a_terminal(script, folder).split(MARK)
+    printed = on_a_terminal(script, folder).replace(str(folder), HOME).split(MARK)
     equal(len(printed), len(shown) + 1, printed)
     return [(command, lines, output.splitlines())
             for (command, lines), output in zip(shown, printed)]
