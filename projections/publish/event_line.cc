@@ -47,15 +47,17 @@ void EventLine::GoTo(Position after) {
   cursor_.reset();
 }
 
-absl::Status EventLine::Next(std::size_t events_max, std::vector<EventView>* events) {
+absl::Status EventLine::Next(std::size_t events_max, std::size_t bytes_max,
+                             std::vector<EventView>* events) {
   events->clear();
+  std::size_t bytes = 0;
   if (!cursor_) {
     const Position from(scanned_.value() + 1);
     cursor_end_ = std::min(Bound(), Position(scanned_.value() + kChunk));
     if (cursor_end_ < from) return absl::OkStatus();
     DAYBOOK_ASSIGN_OR_RETURN(cursor_, reader_.Read(ReadOptionsOf(filter_, from, cursor_end_)));
   }
-  while (events->size() < events_max) {
+  while (events->size() < events_max && bytes < bytes_max) {
     const absl::StatusOr<const EventView*> event = cursor_->Next();
     if (!event.ok()) {
       // What was read before it goes out first.
@@ -75,6 +77,7 @@ absl::Status EventLine::Next(std::size_t events_max, std::vector<EventView>* eve
     scanned_ = (*event)->position;
     if (!system_streams_ && (*event)->stream.starts_with('$')) continue;
     events->push_back(**event);
+    bytes += (*event)->data.size();
   }
   return absl::OkStatus();
 }

@@ -37,10 +37,10 @@ class EventLine {
   [[nodiscard]] bool at_end() const { return scanned_ >= Bound(); }
   [[nodiscard]] bool at_last() const { return scanned_ >= to_; }
 
-  // Replaces what is in `*events` by the next ones, at most `events_max`; none may pass although
-  // the end is not reached. The views are good until the next call. kDataLoss where an event cannot
-  // be read.
-  absl::Status Next(std::size_t events_max, std::vector<EventView>* events);
+  // Replaces what is in `*events` by the next ones, at most `events_max` and, but for the first,
+  // `bytes_max` of data; none may pass although the end is not reached. The views are good until
+  // the next call. kDataLoss where an event cannot be read.
+  absl::Status Next(std::size_t events_max, std::size_t bytes_max, std::vector<EventView>* events);
 
  private:
   [[nodiscard]] Position Bound() const { return std::min(reader_.durable(), to_); }

@@ -25,6 +25,16 @@ constexpr std::size_t kReplayIdChars = 16;
 
 std::size_t BytesOf(const EventView& event) { return event.data.size() + event.metadata.size(); }
 
+// A batch is a part of the window: else one would wait for the cursor to be saved.
+SinkLimits LimitsOf(const Sink& sink) {
+  SinkLimits limits = sink.limits();
+  limits.in_flight_events = std::max<std::size_t>(limits.in_flight_events, 1);
+  limits.in_flight_bytes = std::max<std::size_t>(limits.in_flight_bytes, 4);
+  limits.batch_events =
+      std::clamp<std::size_t>(limits.batch_events, 1, (limits.in_flight_events + 3) / 4);
+  return limits;
+}
+
 // Unique for ever, and no secret.
 std::string NewReplayId() {
   std::string id = EventId::NewV7().ToString();
@@ -81,7 +91,7 @@ Publisher::Impl::Impl(const Reader& reader, std::unique_ptr<Sink> sink,
       options_(options),
       folder_(SinkFolder(reader.directory(), options.name)),
       lock_(std::move(lock)),
-      limits_(sink_->limits()),
+      limits_(LimitsOf(*sink_)),
       journal_(std::move(journal)),
       random_(std::random_device()()) {}
 
@@ -252,7 +262,8 @@ bool Publisher::Impl::HasRoom() const {
 // Sends what there is room for; what is heard of meanwhile makes more.
 absl::Status Publisher::Impl::FillWindow() {
   while (!session_ended_ && HasRoom()) {
-    const absl::Status read = lane_->line.Next(limits_.batch_events, &read_);
+    const absl::Status read =
+        lane_->line.Next(limits_.batch_events, limits_.in_flight_bytes / 4, &read_);
     if (!read.ok()) {
       // Everything before it goes out first.
       SettleAll();

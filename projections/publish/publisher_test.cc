@@ -115,6 +115,16 @@ TEST_CASE("what is on its way, and not saved, is bounded by the window") {
   CHECK(bus.broker.on_way_max > 8);  // it is a pipeline
 }
 
+TEST_CASE("a window of a few events is enough") {
+  for (const std::size_t window : {1u, 2u, 3u, 5u}) {
+    Bus bus(60);
+    bus.broker.window = window;
+    REQUIRE_OK(bus.Publish(Quick(PublishFrom::At(1))));
+    CHECK(bus.broker.positions() == UpTo(60));
+    CHECK(bus.broker.on_way_max <= window);
+  }
+}
+
 TEST_CASE("a broker that fails at random gets everything once where it can be asked") {
   for (std::uint64_t seed = 1; seed <= 8; ++seed) {
     CAPTURE(seed);

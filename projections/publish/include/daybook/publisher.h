@@ -89,9 +89,9 @@ class Publisher {
   Publisher(const Publisher&) = delete;
   Publisher& operator=(const Publisher&) = delete;
 
-  // Publishes. `keep_going` is asked at least every tenth of a second; when it says no, what is on
-  // its way is settled, the cursor saved, and kCancelled returned. On OK everything is acknowledged
-  // and saved.
+  // Publishes. `keep_going` is asked several times a second, but not while what was sent is waited
+  // for (`settle_timeout`); when it says no, what is on its way is settled, the cursor saved, and
+  // kCancelled returned. On OK everything is acknowledged and saved.
   //
   // Errors: of the first Begin() of the sink, at once; kFailedPrecondition with PoisonOf() where it
   // stopped at an event; kDataLoss where the log is damaged; what the sink says, after
