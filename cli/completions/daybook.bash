@@ -62,6 +62,10 @@ _daybook() {
     verify) flags+=" --no-mmap --fast --snapshots --projections" ;;
     repair) flags+=" --from-backup --accept-loss --dry-run" ;;
   esac
+  local actions=""
+  [[ $previous == snapshot ]] && actions="list drop"
+  [[ $previous == publish ]] && actions="status parked retry skip"
+  [[ $current == -* ]] && actions=""
   case $previous in
     --durability) mapfile -t COMPREPLY < <(compgen -W "sync buffered" -- "$current") ;;
     --on-error) mapfile -t COMPREPLY < <(compgen -W "stop skip" -- "$current") ;;
@@ -72,16 +76,14 @@ _daybook() {
       mapfile -t COMPREPLY < <(compgen -W "$formats" -- "$current")
       ;;
     --fold) mapfile -t COMPREPLY < <(compgen -W "merge sum: count last" -- "$current") ;;
-    snapshot) mapfile -t COMPREPLY < <(compgen -W "list drop" -- "$current") ;;
-    publish)
-      mapfile -t COMPREPLY < <(compgen -W "status parked retry skip" -d -- "$current")
-      ;;
     --kind) mapfile -t COMPREPLY < <(compgen -W "count sum last" -- "$current") ;;
     --by) mapfile -t COMPREPLY < <(compgen -W "stream category type" -- "$current") ;;
     --on-poison) mapfile -t COMPREPLY < <(compgen -W "stop park" -- "$current") ;;
     --expect) mapfile -t COMPREPLY < <(compgen -W "any none exists" -- "$current") ;;
     *)
-      if [[ $current == -* || -z $command ]] ||
+      if [[ -n $actions ]]; then
+        mapfile -t COMPREPLY < <(compgen -W "$actions" -d -- "$current")
+      elif [[ $current == -* || -z $command ]] ||
         [[ $command == projection && $previous != projection ]]; then
         mapfile -t COMPREPLY < <(compgen -W "$flags" -- "$current")
       else
