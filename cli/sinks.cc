@@ -6,6 +6,9 @@
 #include "absl/strings/str_cat.h"
 #include "cli/strings.h"
 #include "daybook/file_sink.h"
+#ifdef DAYBOOK_HAS_NATS
+#include "daybook/nats_sink.h"
+#endif
 #ifdef DAYBOOK_HAS_SQS
 #include "daybook/sqs_sink.h"
 #endif
@@ -52,6 +55,9 @@ absl::StatusOr<std::unique_ptr<Sink>> OpenSink(const SinkSettings& settings,
   if (!kind.ok()) return kind.status();
   if (*kind == "stdout") return OpenStdout(settings, console);
   if (*kind == "file") return OpenFileSink(settings);
+#ifdef DAYBOOK_HAS_NATS
+  if (*kind == "nats") return OpenNatsSink(settings);
+#endif
 #ifdef DAYBOOK_HAS_SQS
   if (*kind == "sqs") return OpenSqsSink(settings);
 #endif

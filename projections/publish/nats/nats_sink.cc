@@ -49,6 +49,11 @@ class NatsSink final : public Sink {
 
   [[nodiscard]] std::string_view kind() const override { return "nats"; }
   [[nodiscard]] std::string destination() const override { return target_.url; }
+  // As much as keeps the server busy, and about what the buffers of a socket hold: more would wait
+  // in Send(), where nobody can interrupt it.
+  [[nodiscard]] SinkLimits limits() const override {
+    return {.in_flight_events = 4096, .in_flight_bytes = std::size_t{8} << 20, .batch_events = 256};
+  }
 
   absl::StatusOr<SessionBegun> Begin(const SessionStart& start) override;
   void Send(std::span<const OutgoingEvent> events) override;
@@ -262,9 +267,9 @@ absl::Status NatsSink::CheckHeld(const NatsRing::Slot& slot) {
                       id != nullptr && slot.key == id;
     return same ? absl::OkStatus() : lies();
   }
-  // Not there: taken away since by the stream's retention, or never there.
+  // Not there: taken away since, by the stream's retention or by somebody, or never there.
   DAYBOOK_ASSIGN_OR_RETURN(const NatsPtr<jsStreamInfo> info, session_.Info(stream_));
-  return slot.stream_sequence < info->State.FirstSeq ? absl::OkStatus() : lies();
+  return slot.stream_sequence <= info->State.LastSeq ? absl::OkStatus() : lies();
 }
 
 // Outcomes go out in the order of the events: what stands before the first that failed, is done.

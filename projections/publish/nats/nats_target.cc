@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <charconv>
 #include <cstdint>
+#include <optional>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
@@ -49,36 +50,36 @@ absl::StatusOr<std::string> ParseServer(std::string_view text) {
 
 absl::Status ParseUrl(std::string_view url, NatsTarget* target) {
   constexpr std::string_view kPlain = "nats://", kTls = "tls://";
-  std::string_view rest = url;
-  if (rest.starts_with(kTls)) {
-    target->tls = true;
-    rest.remove_prefix(kTls.size());
-  } else if (rest.starts_with(kPlain)) {
-    rest.remove_prefix(kPlain.size());
-  } else {
+  target->tls = url.starts_with(kTls);
+  const std::string_view scheme = target->tls ? kTls : kPlain;
+  if (!url.starts_with(scheme)) {
     return Refused("the URL must be nats://host:port[,host:port]/STREAM, or tls://...");
   }
   // The text is not repeated: there is a password in it.
-  if (rest.find('@') != std::string_view::npos) {
+  if (url.find('@') != std::string_view::npos) {
     return Refused(
         "the URL has a user in it; set DAYBOOK_NATS_USER and DAYBOOK_NATS_PASSWORD, or give a "
         "credentials file");
   }
-  const std::size_t slash = rest.find('/');
-  if (slash != std::string_view::npos) {
-    target->stream = rest.substr(slash + 1);
-    if (!target->stream.empty() &&
-        (!IsTokenText(target->stream, "_-") || target->stream.size() > kStreamNameMax)) {
-      return Refused(absl::StrCat("\"", target->stream, "\" in the URL is no name of a stream"));
-    }
-  }
   std::vector<std::string> hosts;
-  for (const absl::string_view part : absl::StrSplit(ToAbsl(rest.substr(0, slash)), ',')) {
-    DAYBOOK_ASSIGN_OR_RETURN(std::string host, ParseServer(ToStd(part)));
-    target->servers.push_back("nats://" + host);
+  std::optional<std::string_view> stream;
+  for (const absl::string_view part : absl::StrSplit(ToAbsl(url), ',')) {
+    if (stream) return Refused("the stream stands behind the last server in the URL");
+    std::string_view server = ToStd(part);
+    // Each may have the scheme before it, as NATS writes lists of servers.
+    if (server.starts_with(scheme)) server.remove_prefix(scheme.size());
+    const std::size_t slash = server.find('/');
+    if (slash != std::string_view::npos) stream = server.substr(slash + 1);
+    DAYBOOK_ASSIGN_OR_RETURN(std::string host, ParseServer(server.substr(0, slash)));
+    target->servers.push_back(absl::StrCat(ToAbsl(kPlain), host));
     hosts.push_back(std::move(host));
   }
-  target->url = absl::StrCat(ToAbsl(target->tls ? kTls : kPlain), absl::StrJoin(hosts, ","));
+  target->stream = stream.value_or("");
+  if (!target->stream.empty() &&
+      (!IsTokenText(target->stream, "_-") || target->stream.size() > kStreamNameMax)) {
+    return Refused(absl::StrCat("\"", target->stream, "\" in the URL is no name of a stream"));
+  }
+  target->url = absl::StrCat(ToAbsl(scheme), absl::StrJoin(hosts, ","));
   if (!target->stream.empty()) absl::StrAppend(&target->url, "/", target->stream);
   return absl::OkStatus();
 }

@@ -36,6 +36,10 @@ TEST_CASE("a URL names servers, a stream, and whether the connection is by TLS")
   CHECK(target->subject.text() == "ledger.{category}.{type}");
   CHECK(target->filter == "ledger.*.*");
 
+  target = ParseNatsTarget(WithUrl("nats://a:1,nats://b/LEDGER"));
+  REQUIRE_OK(target);
+  CHECK(target->url == "nats://a:1,b:4222/LEDGER");
+
   target = ParseNatsTarget(WithUrl("tls://broker.example.com"));
   REQUIRE_OK(target);
   CHECK(target->tls);
@@ -50,9 +54,9 @@ TEST_CASE("a URL names servers, a stream, and whether the connection is by TLS")
 }
 
 TEST_CASE("a URL that is none is refused, and one with a password without repeating it") {
-  for (const char* url :
-       {"", "http://a", "nats://", "nats://a:0/S", "nats://a:70000", "nats://a:x", "nats://a,/S",
-        "nats://a/S.T", "nats://a/S/T", "nats://[::1/S", "nats://a b/S", "nats://a/>"}) {
+  for (const char* url : {"", "http://a", "nats://", "nats://a:0/S", "nats://a:70000", "nats://a:x",
+                          "nats://a,/S", "nats://a/S.T", "nats://a/S,b", "nats://a,tls://b/S",
+                          "nats://a/S/T", "nats://[::1/S", "nats://a b/S", "nats://a/>"}) {
     CAPTURE(url);
     CHECK_FALSE(Refusal(WithUrl(url)).empty());
   }
