@@ -391,8 +391,7 @@ class SqsEmulator(Server):
     """moto's server, which answers as SQS does. It keeps all in memory: a kill forgets.
 
     `endpoint` is its http:// (or, with certificates, https://) address; any key and secret will do,
-    signatures are not checked. It drops a repeated deduplication id only while the first message is
-    in the queue: a test reads when the publisher is done.
+    signatures are not checked. A deduplication id is remembered for five minutes.
     """
 
     REGION = "us-east-1"
@@ -408,7 +407,8 @@ class SqsEmulator(Server):
         return f"{'https' if self.certificates else 'http'}://127.0.0.1:{self.port}"
 
     def command(self):
-        command = [sys.executable, "-B", "-m", "moto.server", "-H", "127.0.0.1", "-p", self.port]
+        program = pathlib.Path(__file__).with_name("sqs_server.py")
+        command = [sys.executable, "-B", program, "-H", "127.0.0.1", "-p", self.port]
         if self.certificates:
             pair = self.pair or self.certificates.server
             command += ["-s", "-c", pair.certificate, "-k", pair.key]

@@ -173,11 +173,24 @@ def a_killed_kafka_broker_keeps_its_topics(folder):
 def the_emulator_of_sqs_forgets_when_it_is_killed(folder):
     with SqsEmulator(folder) as server:
         url = server.create_queue("q.fifo")
-        for _ in range(2):
+
+        def send():
             server.request("SendMessage", QueueUrl=url, MessageBody="x", MessageGroupId="g",
                            MessageDeduplicationId="one")
-        received = server.request("ReceiveMessage", QueueUrl=url, MaxNumberOfMessages=10)
-        check(len(received["Messages"]) == 1, "the repeated one is dropped", received)
+
+        def receive():
+            return server.request("ReceiveMessage", QueueUrl=url,
+                                  MaxNumberOfMessages=10).get("Messages", [])
+
+        send()
+        send()
+        received = receive()
+        check(len(received) == 1, "the repeated one is dropped", received)
+        server.request("DeleteMessage", QueueUrl=url, ReceiptHandle=received[0]["ReceiptHandle"])
+        send()
+        check(not receive(), "repeats are dropped behind the deletion too")
+        attributes = server.request("GetQueueAttributes", QueueUrl=url, AttributeNames=["All"])
+        check(attributes["Attributes"]["ApproximateNumberOfMessages"] == "0", attributes)
         server.restart(kill=True)
         check(not server.request("ListQueues").get("QueueUrls"))
     made = certificates.make(folder / "certificates")
