@@ -225,10 +225,10 @@ class Server:
         self.process = None
         self.paused = False
 
-    def stop(self):
+    def stop(self, seconds=STOP_SECONDS):
         """Asks it to end, and kills it where it does not. Does nothing where it does not run."""
         with self._lock:
-            self._end(signal.SIGTERM, STOP_SECONDS)
+            self._end(signal.SIGTERM, seconds)
 
     def kill(self):
         """Ends it as `kill -9` does."""
