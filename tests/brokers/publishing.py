@@ -1,0 +1,133 @@
+"""`daybook publish` as a process of a test: it is started, killed, and asked what it counted."""
+
+import collections
+import json
+import os
+import pathlib
+import random
+import subprocess
+import time
+
+from processes import spawn, wait_until
+from real_logs import DATA
+from support import BINARY, Log, check, run
+
+SOAK = bool(os.environ.get("DAYBOOK_SOAK"))
+ADDED = ("sent", "done", "duplicates", "resends", "rewinds", "sessions", "lost_by_broker")
+
+
+def generated_store(folder, events, seed=7):
+    """A store of generated events."""
+    store = pathlib.Path(folder) / "store"
+    run("import", store, "-", stdin=Log(events, seed).bytes())
+    return store
+
+
+def rtfmp_store(folder):
+    """The store of 561,470 events of a real log; None, and said aloud, where it is not at hand."""
+    path = DATA / "rtfmp.ndjson.gz"
+    if not path.exists():
+        print(f"SKIPPED: no {path}: the generated log stands in for it")
+        return None
+    store = pathlib.Path(folder) / "store"
+    run("import", store, path)
+    return store
+
+
+def head_of(store):
+    return run("stats", store).json()["position"]
+
+
+def append(store, lines):
+    """Imports events, one dictionary each."""
+    return run("import", store, "-",
+               stdin="".join(json.dumps(line) + "\n" for line in lines).encode()).json()
+
+
+class Publishing:
+    """One publisher after another of one sink of a store, and what they counted together."""
+
+    def __init__(self, store, url, *flags, name="sink", env=None):
+        self.store = store
+        self.name = name
+        self.command = [BINARY, "publish", str(store), "--to", url, "--name", name, *map(str, flags)]
+        self.env = dict(os.environ, **(env or {}))
+        self.process = None
+        self.log = pathlib.Path(store).parent / f"{name}.log"
+        self.total = collections.Counter()
+        self.retries = collections.Counter()
+        self.starts = 0
+        self.in_flight = []  # at each kill, of the publisher or of the broker
+
+    def start(self, *flags):
+        check(not self.is_running(), "it runs already")
+        with open(self.log, "ab") as log:
+            self.process = spawn([*self.command, *map(str, flags)], stdin=subprocess.DEVNULL,
+                                 stdout=subprocess.DEVNULL, stderr=log, env=self.env)
+        self.starts += 1
+
+    def is_running(self):
+        return self.process is not None and self.process.poll() is None
+
+    def status(self):
+        """What the last publisher wrote; None before the first has written anything."""
+        result = run("publish", "status", self.store, self.name, code=None)
+        return result.json() if result.code == 0 and result.out else None
+
+    def note_in_flight(self):
+        self.in_flight.append((self.status() or {}).get("in_flight", 0))
+
+    def kill(self):
+        """As `kill -9` does."""
+        if self.process.poll() is None:
+            self.process.kill()
+        return self.wait(1)
+
+    def wait(self, seconds=600):
+        """Until it has ended; adds what it counted, and returns its exit code."""
+        code = self.process.wait(seconds)
+        self.process = None
+        status = self.status() or {}
+        for name in ADDED:
+            self.total[name] += status.get(name, 0)
+        self.retries.update(status.get("retries", {}))
+        return code
+
+    def finish(self, seconds=600):
+        """It has published everything."""
+        code = self.wait(seconds)
+        check(code == 0, f"exit {code}:", self.log.read_text(encoding="utf-8")[-2000:])
+
+    def counted(self):
+        kills = len(self.in_flight)
+        return {"kills": kills, "in_flight_at_kills": sum(one > 0 for one in self.in_flight),
+                "publishers": self.starts, **self.total}
+
+
+class Targets:
+    """Positions, at random, at which something is to happen."""
+
+    def __init__(self, seed, head, count):
+        dice = random.Random(seed)
+        self.left = sorted(dice.sample(range(1, head * 95 // 100), count), reverse=True)
+
+    def wait(self, position, is_over, seconds=120):
+        """Until the position is reached; False where there is none left, or where it is over."""
+        if not self.left:
+            return False
+        target = self.left.pop()
+        end = time.monotonic() + seconds
+        while position() < target:
+            if is_over():
+                return False
+            check(time.monotonic() < end, f"position {target} is not reached in {seconds} s")
+            time.sleep(0.005)
+        return True
+
+
+def print_counted(suite, numbers):
+    print("counted: " + json.dumps({"suite": suite, **numbers}), flush=True)
+
+
+__all__ = ["Publishing", "SOAK", "Targets", "append", "generated_store", "head_of",
+           "print_counted", "rtfmp_store", "wait_until"]
