@@ -50,7 +50,8 @@ class Publishing:
     def __init__(self, store, url, *flags, name="sink", env=None):
         self.store = store
         self.name = name
-        self.command = [BINARY, "publish", str(store), "--to", url, "--name", name, *map(str, flags)]
+        self.command = [BINARY, "publish", str(store), "--to", url, "--name", name,
+                        *map(str, flags)]
         self.env = dict(os.environ, **(env or {}))
         self.process = None
         self.log = pathlib.Path(store).parent / f"{name}.log"

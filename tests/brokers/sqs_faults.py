@@ -25,7 +25,7 @@ from real_logs import DATA
 from servers import SqsEmulator, state
 from support import check, run
 
-EVENTS = 20_000 if SOAK else 1_000
+EVENTS = 20_000 if SOAK else 600
 KILLS = 50 if SOAK else 5
 IN_FLIGHT_SHARE = 0.8
 TIMEOUT = 0.5
