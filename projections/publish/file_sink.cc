@@ -44,6 +44,22 @@ std::optional<FileMark> ParseFileMark(std::string_view text) {
   return mark;
 }
 
+// The last whole line of a file, and where it ends; empty and 0 where there is none.
+absl::StatusOr<std::string> LastLine(const File& file, std::uint64_t size, std::uint64_t* end) {
+  // Longer and longer pieces of the end, until there is a whole line in one.
+  for (std::uint64_t piece = kTailBytes;; piece *= 4) {
+    const std::uint64_t begin = size > piece ? size - piece : 0;
+    std::string tail(size - begin, '\0');
+    DAYBOOK_RETURN_IF_ERROR(file.ReadAt(begin, std::as_writable_bytes(std::span(tail))));
+    const std::size_t last = tail.rfind('\n');
+    *end = last == std::string::npos ? 0 : begin + last + 1;
+    const std::size_t before =
+        last == std::string::npos || last == 0 ? std::string::npos : tail.rfind('\n', last - 1);
+    if (before != std::string::npos) return tail.substr(before + 1, last - before - 1);
+    if (begin == 0) return last == std::string::npos ? std::string() : tail.substr(0, last);
+  }
+}
+
 class FileSink : public Sink {
  public:
   FileSink(fs::path path, LineFormat::Kind format, std::uint64_t rotate_bytes)
@@ -75,7 +91,6 @@ class FileSink : public Sink {
   absl::Status OpenFile();
   absl::Status GoBackTo(const FileMark& mark);
   absl::Status GoToEnd(SessionBegun* begun);
-  absl::StatusOr<std::string> LastLine(std::uint64_t size, std::uint64_t* end) const;
   absl::Status Rotate();
 
   const fs::path path_;
@@ -108,21 +123,31 @@ absl::StatusOr<std::vector<std::uint64_t>> FileSink::ListRotated() const {
 }
 
 absl::Status FileSink::OpenFile() {
-  DAYBOOK_ASSIGN_OR_RETURN(file_, File::OpenOrCreate(path_));
+  DAYBOOK_ASSIGN_OR_RETURN(File file, File::OpenOrCreate(path_));
+  // Also against another store, and another sink of this one: each would write over the other.
+  DAYBOOK_ASSIGN_OR_RETURN(const bool is_ours, file.TryLockExclusive());
+  if (!is_ours) {
+    return absl::UnavailableError(
+        absl::StrCat("another publisher writes ", path_.string(), ": one at a time"));
+  }
+  file_ = std::move(file);
   return Directory::SyncNameOf(path_);
 }
 
 // What stands behind the mark goes: it was acknowledged by nobody who remembers it. It dies in any
 // step of this, and the next Begin does what is left.
 absl::Status FileSink::GoBackTo(const FileMark& mark) {
+  // Its lock comes before anything is taken off.
+  if (Directory::Exists(path_)) DAYBOOK_RETURN_IF_ERROR(OpenFile());
   DAYBOOK_ASSIGN_OR_RETURN(const std::vector<std::uint64_t> rotated, ListRotated());
   for (auto number = rotated.rbegin(); number != rotated.rend() && *number > mark.file; ++number) {
     DAYBOOK_RETURN_IF_ERROR(Directory::Remove(Rotated(*number)));
   }
   if (Directory::Exists(Rotated(mark.file))) {
     DAYBOOK_RETURN_IF_ERROR(Directory::Rename(Rotated(mark.file), path_));
+    file_.reset();
   }
-  DAYBOOK_RETURN_IF_ERROR(OpenFile());
+  if (!file_) DAYBOOK_RETURN_IF_ERROR(OpenFile());
   DAYBOOK_ASSIGN_OR_RETURN(const std::uint64_t size, file_->Size());
   if (size < mark.offset) {
     return absl::DataLossError(absl::StrCat(
@@ -134,32 +159,23 @@ absl::Status FileSink::GoBackTo(const FileMark& mark) {
   return size == mark.offset ? absl::OkStatus() : file_->Resize(mark.offset);
 }
 
-absl::StatusOr<std::string> FileSink::LastLine(std::uint64_t size, std::uint64_t* end) const {
-  // Longer and longer pieces of the end, until there is a whole line in one.
-  for (std::uint64_t piece = kTailBytes;; piece *= 4) {
-    const std::uint64_t begin = size > piece ? size - piece : 0;
-    std::string tail(size - begin, '\0');
-    DAYBOOK_RETURN_IF_ERROR(file_->ReadAt(begin, std::as_writable_bytes(std::span(tail))));
-    const std::size_t last = tail.rfind('\n');
-    *end = last == std::string::npos ? 0 : begin + last + 1;
-    const std::size_t before =
-        last == std::string::npos || last == 0 ? std::string::npos : tail.rfind('\n', last - 1);
-    if (before != std::string::npos) return tail.substr(before + 1, last - before - 1);
-    if (begin == 0) return last == std::string::npos ? std::string() : tail.substr(0, last);
-  }
-}
-
 // There is no mark: what is in the file stays, but for half a line.
 absl::Status FileSink::GoToEnd(SessionBegun* begun) {
   DAYBOOK_ASSIGN_OR_RETURN(const std::vector<std::uint64_t> rotated, ListRotated());
   DAYBOOK_RETURN_IF_ERROR(OpenFile());
   DAYBOOK_ASSIGN_OR_RETURN(const std::uint64_t size, file_->Size());
   mark_ = {.file = rotated.empty() ? 1 : rotated.back() + 1, .offset = 0};
-  DAYBOOK_ASSIGN_OR_RETURN(const std::string line, LastLine(size, &mark_.offset));
+  DAYBOOK_ASSIGN_OR_RETURN(std::string line, LastLine(*file_, size, &mark_.offset));
   if (mark_.offset < size) DAYBOOK_RETURN_IF_ERROR(file_->Resize(mark_.offset));
-  if (format_ != LineFormat::Kind::kCloudEvents || !rotated.empty()) return absl::OkStatus();
+  if (format_ != LineFormat::Kind::kCloudEvents) return absl::OkStatus();
+  if (mark_.offset == 0 && !rotated.empty()) {
+    DAYBOOK_ASSIGN_OR_RETURN(const File before, File::OpenRead(Rotated(rotated.back())));
+    DAYBOOK_ASSIGN_OR_RETURN(const std::uint64_t size_before, before.Size());
+    std::uint64_t end = 0;
+    DAYBOOK_ASSIGN_OR_RETURN(line, LastLine(before, size_before, &end));
+  }
   begun->last = MarkOfLine(line);
-  begun->knows = begun->last.has_value() || mark_.offset == 0;
+  begun->knows = begun->last.has_value() || (mark_.offset == 0 && rotated.empty());
   return absl::OkStatus();
 }
 

@@ -21,7 +21,7 @@ absl::StatusOr<FoundSink> FindSink(const Reader& reader, std::string_view name) 
   DAYBOOK_RETURN_IF_ERROR(ValidateProjectionName(name));
   FoundSink found{SinkFolder(reader.directory(), name), {}};
   absl::StatusOr<SinkState> state = ReadJournal(found.folder);
-  if (absl::IsNotFound(state.status())) {
+  if (absl::IsNotFound(state.status()) || (state.ok() && !state->is_open())) {
     return absl::NotFoundError(
         absl::StrCat("nothing was ever published to '", ToAbsl(name), "' from this store"));
   }

@@ -358,8 +358,8 @@ absl::Status Publisher::Impl::Save() {
     return Patience();
   }
   if (in_replay()) {
-    DAYBOOK_RETURN_IF_ERROR(journal_.Add(CursorEntry(state.line(), state.sent(), *mark)));
-    DAYBOOK_RETURN_IF_ERROR(journal_.Add(ReplayedEntry(lane_->replay, lane_->acked)));
+    // One entry: of two the second could be cut off.
+    DAYBOOK_RETURN_IF_ERROR(journal_.Add(ReplayedEntry(lane_->replay, lane_->acked, *mark)));
   } else {
     DAYBOOK_RETURN_IF_ERROR(journal_.Add(CursorEntry(lane_->acked, lane_->last_done, *mark)));
   }

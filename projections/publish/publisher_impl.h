@@ -81,6 +81,7 @@ class Publisher::Impl {
   absl::Status TakeOver(const SessionBegun& begun);
   absl::Status TakeOverAside(const BrokerMark& mark);
   absl::Status BeginAtBroker(const SessionBegun& begun);
+  absl::Status KeepFirstMark();
   // Outcomes that are there, or come within `timeout`.
   void Collect(std::chrono::milliseconds timeout);
   void SettleAll();

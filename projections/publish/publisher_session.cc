@@ -52,8 +52,10 @@ absl::Status Publisher::Impl::EnsureSession(const KeepGoing& keep_going) {
 
 absl::Status Publisher::Impl::BeginSession() {
   const SinkState& state = journal_.state();
+  // A mark says how far the sink is to go back; where it is asked for its end, it stays there.
+  const std::string mark = begin_at_broker_ ? std::string() : state.mark();
   DAYBOOK_ASSIGN_OR_RETURN(const SessionBegun begun,
-                           sink_->Begin({reader_.incarnation(), state.line(), state.mark()}));
+                           sink_->Begin({reader_.incarnation(), state.line(), mark}));
   if (begin_at_broker_) DAYBOOK_RETURN_IF_ERROR(BeginAtBroker(begun));
   begin_at_broker_ = false;
   next_sequence_ = 0;
@@ -68,11 +70,23 @@ absl::Status Publisher::Impl::BeginSession() {
   lane_->sent_max = sent_max;
   if (!is_known) lane_->ahead = std::move(ahead);
   if (is_known) DAYBOOK_RETURN_IF_ERROR(TakeOver(begun));
+  DAYBOOK_RETURN_IF_ERROR(KeepFirstMark());
   in_session_ = ever_in_session_ = true;
   saved_at_ = Clock::now();
   ++counts_.sessions;
   counts_.state = PublishState::kRunning;
   return absl::OkStatus();
+}
+
+// A process that dies behind this, and before the first save, finds where the sink stood before
+// anything was sent.
+absl::Status Publisher::Impl::KeepFirstMark() {
+  const SinkState& state = journal_.state();
+  if (!state.mark().empty()) return absl::OkStatus();
+  DAYBOOK_ASSIGN_OR_RETURN(const std::string mark, sink_->Mark());
+  if (mark.empty()) return absl::OkStatus();
+  DAYBOOK_RETURN_IF_ERROR(journal_.Add(CursorEntry(state.line(), state.sent(), mark)));
+  return journal_.Commit();
 }
 
 absl::Status Publisher::Impl::BeginAtBroker(const SessionBegun& begun) {

@@ -157,6 +157,7 @@ absl::Status SinkState::MoveReplay(const Record& fields) {
   DAYBOOK_ASSIGN_OR_RETURN(const Position at, PositionOf(fields, "at"));
   if (!replay_ || replay_->id != id) return Impossible("the journal moves a replay that is not on");
   replay_->at = at;
+  if (const auto mark = fields.Find("mark")) mark_ = std::string(*mark);
   if (at >= replay_->to) replay_.reset();
   return absl::OkStatus();
 }
@@ -313,10 +314,11 @@ JournalEntry ReplayEntry(std::string_view id, Position from, Position to) {
   return entry;
 }
 
-JournalEntry ReplayedEntry(std::string_view id, Position at) {
+JournalEntry ReplayedEntry(std::string_view id, Position at, std::string_view mark) {
   JournalEntry entry = Entry("replayed");
   entry.fields.Set("id", id);
   entry.fields.Set("at", at.value());
+  if (!mark.empty()) entry.fields.Set("mark", mark);
   return entry;
 }
 

@@ -37,7 +37,8 @@ struct JournalEntry {
 //   release  position                it was sent
 //   skip     position reason actor time         somebody decided that it is never sent
 //   replay   id from to              events in [from, to] are sent again
-//   replayed id at                   of them, up to here; at `to` the replay is over
+//   replayed id at mark              of them, up to here; at `to` the replay is over. `mark` stands
+//                                    only where the sink has one, and is as that of `cursor`
 class SinkState {
  public:
   struct Replay {
@@ -109,7 +110,7 @@ JournalEntry FailEntry(std::string_view stream, const absl::Status& error);
 JournalEntry ReleaseEntry(Position position);
 JournalEntry SkipEntry(const PublishSkip& skip);
 JournalEntry ReplayEntry(std::string_view id, Position from, Position to);
-JournalEntry ReplayedEntry(std::string_view id, Position at);
+JournalEntry ReplayedEntry(std::string_view id, Position at, std::string_view mark = {});
 
 }  // namespace daybook
 

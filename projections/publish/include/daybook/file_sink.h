@@ -25,6 +25,9 @@ namespace daybook {
 // also rotated files, and writes it again, the same bytes: who follows the file and must not see
 // that reads up to the cursor (`daybook publish status`).
 //
+// The file is locked (flock) while it is written: a second publisher, of whatever store, is refused
+// with kUnavailable.
+//
 // A file that holds CloudEvents can be asked where to go on (--from broker).
 absl::StatusOr<std::unique_ptr<Sink>> OpenFileSink(const SinkSettings& settings);
 
