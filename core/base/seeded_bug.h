@@ -48,8 +48,14 @@ enum class SeededBug : std::uint8_t {
   kParkedKeyOvertaken,       // a later event of a parked key is handled
   kRetryGoesOn,              // behind a parked event that failed again
   kParkedForgotten,          // what is parked is not committed with the checkpoint
+  // Publishing.
+  kCursorBeforeAck,     // the cursor moves with what was sent
+  kRewindTooShort,      // after a failure it goes on behind what was sent
+  kWaitingNotRecorded,  // what waits behind a dead letter is not kept before others are sent
+  kLetterOvertaken,     // a later event of a stream with dead letters is sent
+  kBrokerNotBelieved,   // what the broker holds and did not acknowledge is sent again
 };
-inline constexpr int kSeededBugs = 30;
+inline constexpr int kSeededBugs = 35;
 
 #ifdef DAYBOOK_SEEDED_BUGS
 bool IsSeeded(SeededBug bug);  // tests/seeded_bugs/seeded_bug.cc

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "base/seeded_bug.h"
 #include "base/status.h"
 #include "io/directory.h"
 #include "kv/derived.h"
@@ -289,7 +290,7 @@ absl::StatusOr<bool> Publisher::Impl::IsToSend(const EventView& event) {
   if (state.IsSkipped(event.position)) return false;
   if (in_replay()) return true;
   const ParkedStream* const parked = state.Find(event.stream);
-  if (parked == nullptr) return true;
+  if (parked == nullptr || IsSeeded(SeededBug::kLetterOvertaken)) return true;
   if (parked->letters.contains(event.position.value())) return false;
   if (state.parked_events() >= options_.parked_max) {
     return StopAt(event, absl::ResourceExhaustedError(absl::StrCat(
@@ -315,7 +316,9 @@ absl::Status Publisher::Impl::SendBatch(const std::vector<EventView>& events) {
   }
   // What waits behind a letter is on record before anything behind it is sent: a publisher that
   // then goes on from what the broker holds misses none of it.
-  if (journal_.has_uncommitted()) DAYBOOK_RETURN_IF_ERROR(journal_.Commit());
+  if (journal_.has_uncommitted() && !IsSeeded(SeededBug::kWaitingNotRecorded)) {
+    DAYBOOK_RETURN_IF_ERROR(journal_.Commit());
+  }
   if (batch.empty()) return absl::OkStatus();
   next_sequence_ = lane_->window.next_sequence();
   counts_.sent += batch.size();
@@ -329,8 +332,9 @@ void Publisher::Impl::MoveAcked() {
   if (const auto last = lane_->window.PopDone(&events)) lane_->last_done = *last;
   lane_->unsaved += events;
   lane_->unsaved_bytes += bytes - lane_->window.bytes();
+  const bool counts_as_acked = lane_->window.empty() || IsSeeded(SeededBug::kCursorBeforeAck);
   lane_->acked =
-      lane_->window.empty() ? lane_->line.scanned() : Position(lane_->window.front().value() - 1);
+      counts_as_acked ? lane_->line.scanned() : Position(lane_->window.front().value() - 1);
 }
 
 absl::Status Publisher::Impl::SaveIfDue(bool now) {

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "base/seeded_bug.h"
 #include "base/status.h"
 #include "projections/poison.h"
 #include "projections/publish/publisher_impl.h"
@@ -65,8 +66,10 @@ absl::Status Publisher::Impl::BeginSession() {
   const bool same_lane = lane_ && (lane_->replay.empty() == !state.replay().has_value());
   auto ahead = same_lane ? std::move(lane_->ahead) : std::set<std::uint64_t>();
   const bool is_known = begun.knows && begun.last.has_value();
+  const Position scanned = lane_ ? lane_->line.scanned() : Position();
   lane_.reset();
-  OpenLane();
+  OpenLane();  // at the cursor
+  if (IsSeeded(SeededBug::kRewindTooShort) && !is_known) lane_->line.GoTo(scanned);
   lane_->sent_max = sent_max;
   if (!is_known) lane_->ahead = std::move(ahead);
   if (is_known) DAYBOOK_RETURN_IF_ERROR(TakeOver(begun));
@@ -126,7 +129,7 @@ absl::Status Publisher::Impl::TakeOver(const SessionBegun& begun) {
   if (mark.aside) DAYBOOK_RETURN_IF_ERROR(TakeOverAside(mark));
   Position line = state.line();
   Position sent = state.sent();
-  if (mark.line > line) {
+  if (mark.line > line && !IsSeeded(SeededBug::kBrokerNotBelieved)) {
     line = sent = mark.line;
   } else if (mark.line < sent) {
     counts_.lost_by_broker += sent.value() - mark.line.value();
@@ -212,9 +215,7 @@ absl::Status Publisher::Impl::EndSession() {
   std::vector<FlightWindow::Failure> failures = lane_->window.failures();
   std::sort(failures.begin(), failures.end(),
             [](auto& a, auto& b) { return a.position < b.position; });
-  const Position acked = lane_->acked;
   lane_->window.GiveUp(&lane_->ahead);
-  lane_->line.GoTo(acked);
   // The next session begins at the cursor, so it is to be where this one came to.
   DAYBOOK_RETURN_IF_ERROR(Save());
   bool any_poison = false;

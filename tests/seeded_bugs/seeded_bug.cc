@@ -43,6 +43,11 @@ constexpr std::array<std::string_view, kSeededBugs> kNames = {
     "parked_key_overtaken",
     "retry_goes_on",
     "parked_forgotten",
+    "cursor_before_ack",
+    "rewind_too_short",
+    "waiting_not_recorded",
+    "letter_overtaken",
+    "broker_not_believed",
 };
 static_assert(!kNames.back().empty());
 

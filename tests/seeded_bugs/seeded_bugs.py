@@ -47,7 +47,7 @@ SUITES = {
     "kill": Suite("seeded_kill_test", CATCH, None, "cases"),
 }
 for _name in ["log", "index", "append", "read", "store", "store_facade", "store_concurrency",
-              "corruption", "model", "projections", "projections_reader"]:
+              "corruption", "model", "projections", "projections_reader", "publish"]:
     SUITES[_name] = Suite(f"seeded_{_name}_test", CATCH, None, "cases")
 
 # A bug, or several at once where the one would stop what the other lets through, and the suites
@@ -84,6 +84,11 @@ ROWS = {
     "parked_key_overtaken": ["projections"],
     "retry_goes_on": ["projections"],
     "parked_forgotten": ["projections"],
+    "cursor_before_ack": ["publish"],
+    "rewind_too_short": ["publish"],
+    "waiting_not_recorded": ["publish"],
+    "letter_overtaken": ["publish"],
+    "broker_not_believed": ["publish"],
 }
 # These run too, and it is told whether they find it: a killed process leaves the page cache as it
 # is, so that nothing that was not synced is missing.
