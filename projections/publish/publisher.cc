@@ -19,6 +19,8 @@ namespace {
 using std::chrono::milliseconds;
 
 constexpr milliseconds kSaveEvery{200};
+constexpr milliseconds kSaveKnownEvery{1000};  // where the broker can be asked
+constexpr milliseconds kLookAroundEvery{100};
 constexpr milliseconds kStatusEvery{250};
 constexpr milliseconds kIdleWait{100};
 constexpr milliseconds kPollWait{20};
@@ -253,15 +255,18 @@ void Publisher::Impl::OpenLane() {
   lane_->window.Reset(next_sequence_);
 }
 
+// What is acknowledged and not saved counts, where a publisher that dies would send it again.
 bool Publisher::Impl::HasRoom() const {
   const FlightWindow& window = lane_->window;
-  return !lane_->line.at_end() &&
-         window.size() + lane_->unsaved + limits_.batch_events <= limits_.in_flight_events &&
-         window.bytes() + lane_->unsaved_bytes < limits_.in_flight_bytes;
+  const std::size_t events = window.size() + (broker_knows_ ? 0 : lane_->unsaved);
+  const std::size_t bytes = window.bytes() + (broker_knows_ ? 0 : lane_->unsaved_bytes);
+  return !lane_->line.at_end() && events + limits_.batch_events <= limits_.in_flight_events &&
+         bytes < limits_.in_flight_bytes;
 }
 
 // Sends what there is room for; what is heard of meanwhile makes more.
 absl::Status Publisher::Impl::FillWindow() {
+  const Clock::time_point until = Clock::now() + kLookAroundEvery;
   while (!session_ended_ && HasRoom()) {
     const absl::Status read =
         lane_->line.Next(limits_.batch_events, limits_.in_flight_bytes / 4, &read_);
@@ -274,7 +279,7 @@ absl::Status Publisher::Impl::FillWindow() {
     DAYBOOK_RETURN_IF_ERROR(SendBatch(read_));
     Collect(milliseconds(0));
     MoveAcked();
-    if (Clock::now() - saved_at_ >= kSaveEvery) break;  // time to save, and to look around
+    if (Clock::now() >= until) break;
   }
   return absl::OkStatus();
 }
@@ -338,9 +343,10 @@ void Publisher::Impl::MoveAcked() {
 }
 
 absl::Status Publisher::Impl::SaveIfDue(bool now) {
-  const bool many = 4 * lane_->unsaved >= limits_.in_flight_events ||
-                    4 * lane_->unsaved_bytes >= limits_.in_flight_bytes;
-  if (!now && !many && Clock::now() - saved_at_ < kSaveEvery) return absl::OkStatus();
+  const bool many = !broker_knows_ && (4 * lane_->unsaved >= limits_.in_flight_events ||
+                                       4 * lane_->unsaved_bytes >= limits_.in_flight_bytes);
+  const auto every = broker_knows_ ? kSaveKnownEvery : kSaveEvery;
+  if (!now && !many && Clock::now() - saved_at_ < every) return absl::OkStatus();
   return Save();
 }
 

@@ -119,6 +119,7 @@ class Publisher::Impl {
 
   bool in_session_ = false;
   bool ever_in_session_ = false;
+  bool broker_knows_ = false;   // what it holds, so that the cursor may stay behind
   bool session_ended_ = false;  // by a failure that was heard of
   bool begin_at_broker_ = false;
   std::uint64_t next_sequence_ = 0;
