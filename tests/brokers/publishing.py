@@ -13,6 +13,7 @@ from real_logs import DATA
 from support import BINARY, Log, check, run
 
 SOAK = bool(os.environ.get("DAYBOOK_SOAK"))
+# Counted from the start of a publisher on.
 ADDED = ("sent", "done", "duplicates", "resends", "rewinds", "sessions", "lost_by_broker")
 
 
@@ -58,7 +59,7 @@ class Publishing:
         self.total = collections.Counter()
         self.retries = collections.Counter()
         self.starts = 0
-        self.in_flight = []  # at each kill, of the publisher or of the broker
+        self.hits = []  # of each kill of a publisher or broker, whether it hit something
 
     def start(self, *flags):
         check(not self.is_running(), "it runs already")
@@ -75,8 +76,13 @@ class Publishing:
         result = run("publish", "status", self.store, self.name, code=None)
         return result.json() if result.code == 0 and result.out else None
 
+    def acknowledged(self):
+        """The cursor, as the journal has it; 0 where there is none."""
+        return (self.status() or {}).get("acknowledged", 0)
+
     def note_in_flight(self):
-        self.in_flight.append((self.status() or {}).get("in_flight", 0))
+        """Before a kill: whether it hits something, as the status has it."""
+        self.hits.append((self.status() or {}).get("in_flight", 0) > 0)
 
     def kill(self):
         """As `kill -9` does."""
@@ -99,36 +105,34 @@ class Publishing:
         code = self.wait(seconds)
         check(code == 0, f"exit {code}:", self.log.read_text(encoding="utf-8")[-2000:])
 
+    def publish_all(self, *flags):
+        self.start(*flags)
+        self.finish()
+
     def counted(self):
-        kills = len(self.in_flight)
-        return {"kills": kills, "in_flight_at_kills": sum(one > 0 for one in self.in_flight),
+        return {"kills": len(self.hits), "in_flight_at_kills": sum(self.hits),
                 "publishers": self.starts, **self.total}
 
 
-class Targets:
-    """Positions, at random, at which something is to happen."""
+def targets(seed, head, count):
+    """Positions, at random and not close to each other, at which something is to happen."""
+    dice = random.Random(seed)
+    part = head * 0.9 / count
+    return [int((number + 0.1 + 0.4 * dice.random()) * part) for number in range(count)]
 
-    def __init__(self, seed, head, count):
-        dice = random.Random(seed)
-        self.left = sorted(dice.sample(range(1, head * 95 // 100), count), reverse=True)
 
-    def wait(self, position, is_over, seconds=120):
-        """Until the position is reached; False where there is none left, or where it is over."""
-        if not self.left:
-            return False
-        target = self.left.pop()
-        end = time.monotonic() + seconds
-        while position() < target:
-            if is_over():
-                return False
-            check(time.monotonic() < end, f"position {target} is not reached in {seconds} s")
-            time.sleep(0.005)
-        return True
+def wait_for(position, target, is_running, seconds=120):
+    """Until a position is reached, while somebody works on it."""
+    end = time.monotonic() + seconds
+    while position() < target:
+        check(is_running(), f"position {target} was never reached")
+        check(time.monotonic() < end, f"position {target} is not reached in {seconds} s")
+        time.sleep(0.005)
 
 
 def print_counted(suite, numbers):
     print("counted: " + json.dumps({"suite": suite, **numbers}), flush=True)
 
 
-__all__ = ["Publishing", "SOAK", "Targets", "append", "generated_store", "head_of",
-           "print_counted", "rtfmp_store", "wait_until"]
+__all__ = ["Publishing", "SOAK", "append", "generated_store", "head_of", "print_counted",
+           "rtfmp_store", "targets", "wait_for", "wait_until"]

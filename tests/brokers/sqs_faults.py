@@ -73,7 +73,7 @@ def publish_with_kills(store, proxy, queue, dice):
         if not go_on(publishing, lambda: len(proxy.stored) >= target and proxy.on_way(),
                      SECONDS, f"{target} events are stored"):
             break
-        publishing.in_flight.append(proxy.on_way())
+        publishing.hits.append(proxy.on_way() > 0)
         publishing.kill()
         publishing.start()
     check(not go_on(publishing, lambda: False, SECONDS, "all is published"))

@@ -54,9 +54,11 @@ absl::Status ConnectStatus(natsStatus status, std::string_view url) {
     case NATS_SSL_ERROR:
     case NATS_SECURE_CONNECTION_REQUIRED:
       // A handshake that a kill cut short is no mistake of anybody's.
-      return absl::StrContains(error, "certificate") || absl::StrContains(error, "hostname")
-                 ? absl::FailedPreconditionError(text)
-                 : absl::UnavailableError(text);
+      if (absl::StrContains(error, "certificate") || absl::StrContains(error, "cert=")) {
+        return absl::FailedPreconditionError(
+            absl::StrCat(text, " (a certificate is missing, or not to be trusted)"));
+      }
+      return absl::UnavailableError(text);
     case NATS_ADDRESS_MISSING:
     case NATS_INVALID_ARG:
       return absl::InvalidArgumentError(text);
