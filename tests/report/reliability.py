@@ -66,6 +66,10 @@ ROWS = [
     ("projections after power losses", ["projections.power"],
      "{power_losses:,} losses, {sectors_undone:,} sectors taken back, {events:,} events posted",
      ["lost"], 'tests/projections/daybook_projections_crash_test "[power]"'),
+    ("publishing to NATS JetStream", ["publish.nats"],
+     "{kills:,} kills of servers, leaders and publishers, and pauses, {in_flight_at_kills:,} with "
+     "events on their way; {resends:,} sent again, {duplicates:,} known as duplicates; {events:,} "
+     "events read back", ["wrong"], "tests/brokers/nats_faults.py"),
     ("publishing to SQS, FIFO", ["publish.sqs.fifo"],
      "{events:,} events, {faults:,} faults of a proxy, {kills:,} publishers killed, {swallowed:,} "
      "repeats dropped by the queue", ["lost", "doubled", "swapped"],
