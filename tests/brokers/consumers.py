@@ -10,6 +10,7 @@ that is no CloudEvent of a Daybook store, naming where it stands.
 """
 
 import asyncio
+import json
 import re
 import ssl
 import urllib.parse
@@ -44,6 +45,46 @@ def from_nats(message, where, index):
     return from_envelope(attributes, message.data, where, index, headers.get("Nats-Msg-Id"))
 
 
+class _Pull:
+    """A pull consumer of a stream that is asked for whole batches, without a timer a message."""
+
+    def __init__(self, connection, wait):
+        self.connection = connection
+        self.wait = wait
+        self.state = None
+        self._ask = self._inbox = self._done = None
+        self._wanted = 0
+        self._got = []
+
+    async def open(self, stream):
+        jetstream = self.connection.jetstream(timeout=self.wait)
+        self.state = (await jetstream.stream_info(stream)).state
+        config = nats.js.api.ConsumerConfig(ack_policy=nats.js.api.AckPolicy.NONE,
+                                            deliver_policy=nats.js.api.DeliverPolicy.ALL,
+                                            inactive_threshold=60)
+        consumer = await jetstream.add_consumer(stream, config)
+        self._ask = f"$JS.API.CONSUMER.MSG.NEXT.{stream}.{consumer.name}"
+        self._inbox = self.connection.new_inbox()
+        await self.connection.subscribe(self._inbox, cb=self._take)
+
+    async def _take(self, message):
+        ended = "Status" in (message.headers or {})  # the server has no more within the time
+        if not ended:
+            self._got.append(message)
+        if (ended or len(self._got) >= self._wanted) and not self._done.done():
+            self._done.set_result(None)
+
+    async def fetch(self, count):
+        self._got, self._wanted = [], count
+        self._done = asyncio.get_running_loop().create_future()
+        limits = json.dumps({"batch": count, "expires": int(self.wait * 10**9)})
+        await self.connection.publish(self._ask, limits.encode(), reply=self._inbox)
+        await asyncio.wait_for(self._done, self.wait + 5)
+        if not self._got:
+            raise TimeoutError(f"{self._ask}: no more messages after {self.wait} s")
+        return self._got
+
+
 def read_nats(url, stream, *, cafile=None, batch=1000, wait=10, **options):
     """All messages of a JetStream stream, up to the last that it has at the begin.
 
@@ -58,23 +99,17 @@ def read_nats(url, stream, *, cafile=None, batch=1000, wait=10, **options):
     async def begin():
         if cafile:
             options["tls"] = ssl.create_default_context(cafile=str(cafile))
-        servers = url.split(",")
-        connection = await nats.connect(servers, error_cb=quiet, connect_timeout=5, **options)
-        jetstream = connection.jetstream(timeout=wait)
-        state = (await jetstream.stream_info(stream)).state
-        config = nats.js.api.ConsumerConfig(ack_policy=nats.js.api.AckPolicy.NONE,
-                                            deliver_policy=nats.js.api.DeliverPolicy.ALL,
-                                            inactive_threshold=60)
-        subscription = await jetstream.pull_subscribe(">", stream=stream, config=config)
-        return connection, subscription, state
+        return await nats.connect(url.split(","), error_cb=quiet, connect_timeout=5, **options)
 
     connection = None
     try:
-        connection, subscription, state = loop.run_until_complete(begin())
+        connection = loop.run_until_complete(begin())
+        pull = _Pull(connection, wait)
+        loop.run_until_complete(pull.open(stream))
         seen, index = 0, 0
-        while seen < state.messages and index < state.last_seq:
-            count = min(batch, state.messages - seen)
-            for message in loop.run_until_complete(subscription.fetch(count, timeout=wait)):
+        while seen < pull.state.messages and index < pull.state.last_seq:
+            count = min(batch, pull.state.messages - seen)
+            for message in loop.run_until_complete(pull.fetch(count)):
                 before, index = index, message.metadata.sequence.stream
                 if index <= before:
                     raise BadMessage(f"{stream}: sequence {index} behind {before}")
