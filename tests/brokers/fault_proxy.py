@@ -1,6 +1,6 @@
 """A proxy in front of an emulator of SQS that does what networks and overloaded services do.
 
-    with FaultProxy(emulator.port, seed=7, stall=0.6) as proxy:
+    with FaultProxy(emulator.port, seed=7, rate=0.2, stall=0.6) as proxy:
         ...publish to proxy.url("orders.fifo")...
         proxy.calm()          # no faults any more; waits for what is still on its way
         print(proxy.faults)   # how many there were of each kind
@@ -37,7 +37,7 @@ class FaultProxy:
     `on_way()`   requests that have no answer yet
     """
 
-    def __init__(self, port, seed, *, rate=0.2, stall=0.6):
+    def __init__(self, port, seed, *, rate, stall):
         self.target = port
         self.rate = rate
         self.stall = stall
