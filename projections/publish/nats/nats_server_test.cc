@@ -1,6 +1,10 @@
 // The sink with a real nats-server.
 
+#include <nats/nats.h>
+
+#include <algorithm>
 #include <chrono>
+#include <deque>
 #include <functional>
 #include <memory>
 #include <string>
@@ -440,6 +444,108 @@ TEST_CASE("an event whose subject no stream takes is not lost but says so") {
   sink = OpenNatsSink(settings);
   REQUIRE_OK(sink);
   CHECK(BeginStatus(sink->get()).code() == absl::StatusCode::kNotFound);
+}
+
+// Answers requests to JetStream's API, and publishes, as it is told: what a server says that is not
+// sure of itself.
+class ToldServer {
+ public:
+  explicit ToldServer(const std::string& url) {
+    REQUIRE(natsConnection_ConnectTo(&nc_, url.c_str()) == NATS_OK);
+  }
+  ~ToldServer() {
+    natsConnection_Close(nc_);
+    for (natsSubscription* subscription : subscriptions_) natsSubscription_Destroy(subscription);
+    natsConnection_Destroy(nc_);
+  }
+  ToldServer(const ToldServer&) = delete;
+  ToldServer& operator=(const ToldServer&) = delete;
+
+  void Answer(const std::string& subject, const std::string& text) {
+    answers_.push_back(text);
+    natsSubscription* subscription = nullptr;
+    REQUIRE(natsConnection_Subscribe(&subscription, nc_, subject.c_str(), &ToldServer::OnMessage,
+                                     &answers_.back()) == NATS_OK);
+    subscriptions_.push_back(subscription);
+    REQUIRE(natsConnection_Flush(nc_) == NATS_OK);
+  }
+
+ private:
+  static void OnMessage(natsConnection* nc, natsSubscription*, natsMsg* message, void* text) {
+    natsConnection_PublishString(nc, natsMsg_GetReply(message),
+                                 static_cast<std::string*>(text)->c_str());
+    natsMsg_Destroy(message);
+  }
+
+  natsConnection* nc_ = nullptr;
+  std::deque<std::string> answers_;
+  std::vector<natsSubscription*> subscriptions_;
+};
+
+constexpr char kToldInfo[] =
+    R"({"type":"io.nats.jetstream.api.v1.stream_info_response","config":{"name":"LEDGER",)"
+    R"("subjects":["ledger.>"],"retention":"limits","storage":"file","discard":"old",)"
+    R"("num_replicas":3},"state":{"messages":0,"first_seq":1,"last_seq":0}})";
+
+TEST_CASE("a duplicate that the broker claims and cannot show is sent again") {
+  DAYBOOK_NEEDS_NATS();
+  NatsServer server("", NatsServer::JetStream::kNo);
+  REQUIRE(server.Start());
+  const Events events(3);
+  for (const char* sequence : {"0", "7"}) {
+    CAPTURE(sequence);
+    ToldServer told(server.url());
+    told.Answer("$JS.API.STREAM.INFO.LEDGER", kToldInfo);
+    told.Answer("$JS.API.STREAM.MSG.GET.LEDGER",
+                R"({"error":{"code":404,"err_code":10037,"description":"no message found"}})");
+    told.Answer("ledger.>",
+                R"({"stream":"LEDGER","duplicate":true,"seq":)" + std::string(sequence) + "}");
+    const std::unique_ptr<Sink> sink = Open(server.url() + "/LEDGER");
+    REQUIRE_OK(BeginStatus(sink.get()));
+    sink->Send(std::vector{events.At(1, 0), events.At(2, 1)});
+    std::vector<SinkOutcome> outcomes;
+    sink->Settle(milliseconds(5000), &outcomes);
+    REQUIRE(outcomes.size() == 2);
+    CHECK(outcomes[0].outcome == Outcome::kRetry);
+    CHECK(outcomes[0].status.code() == absl::StatusCode::kUnavailable);
+    CHECK_THAT(std::string(outcomes[0].status.message()), testing::HasText("does not show it"));
+    CHECK(outcomes[1].outcome == Outcome::kRetry);
+  }
+}
+
+TEST_CASE("an acknowledgement that never comes ends the session after the timeout") {
+  DAYBOOK_NEEDS_NATS();
+  NatsServer server("", NatsServer::JetStream::kNo);
+  REQUIRE(server.Start());
+  ToldServer told(server.url());
+  told.Answer("$JS.API.STREAM.INFO.LEDGER", kToldInfo);
+  const std::unique_ptr<Sink> sink = Open(server.url() + "/LEDGER", milliseconds(300));
+  REQUIRE_OK(BeginStatus(sink.get()));
+  natsConnection* silent = nullptr;
+  natsSubscription* subscription = nullptr;
+  REQUIRE(natsConnection_ConnectTo(&silent, server.url().c_str()) == NATS_OK);
+  REQUIRE(natsConnection_SubscribeSync(&subscription, silent, "ledger.>") == NATS_OK);
+  REQUIRE(natsConnection_Flush(silent) == NATS_OK);
+  const Events events(2);
+  const auto begin = std::chrono::steady_clock::now();
+  sink->Send(std::vector{events.At(1, 0)});
+  std::vector<SinkOutcome> outcomes;
+  sink->Poll(milliseconds(10'000), &outcomes);
+  CHECK(std::chrono::steady_clock::now() - begin < std::chrono::seconds(5));
+  REQUIRE(outcomes.size() == 1);
+  CHECK(outcomes[0].outcome == Outcome::kRetry);
+  CHECK(outcomes[0].status.code() == absl::StatusCode::kDeadlineExceeded);
+  // Nothing more is sent in this session.
+  sink->Send(std::vector{events.At(2, 1)});
+  outcomes.clear();
+  sink->Poll(milliseconds(10'000), &outcomes);
+  REQUIRE(outcomes.size() == 1);
+  CHECK(outcomes[0].outcome == Outcome::kRetry);
+  std::uint64_t received = 0;
+  natsSubscription_QueuedMsgs(subscription, &received);
+  CHECK(received == 1);
+  natsSubscription_Destroy(subscription);
+  natsConnection_Destroy(silent);
 }
 
 }  // namespace

@@ -47,11 +47,12 @@ int FreePort() {
 
 bool NatsServer::IsInstalled() { return !Program().empty(); }
 
-NatsServer::NatsServer(const std::string& config) : port_(FreePort()) {
+NatsServer::NatsServer(const std::string& config, JetStream jetstream) : port_(FreePort()) {
   std::ofstream file(folder_ / "server.conf");
-  file << "listen: 127.0.0.1:" << port_ << "\njetstream { store_dir: \""
-       << (folder_ / "data").native() << "\" }\n"
-       << config << '\n';
+  file << "listen: 127.0.0.1:" << port_ << '\n' << config << '\n';
+  if (jetstream == JetStream::kYes) {
+    file << "jetstream { store_dir: \"" << (folder_ / "data").native() << "\" }\n";
+  }
 }
 
 bool NatsServer::Start() {

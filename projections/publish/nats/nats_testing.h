@@ -17,11 +17,12 @@
 
 namespace daybook::testing {
 
-// One server with JetStream, on a free port that it keeps over restarts. It ends with its test.
+// One server, on a free port that it keeps over restarts. It ends with its test.
 class NatsServer {
  public:
+  enum class JetStream : std::uint8_t { kYes, kNo };
   // `config` goes into its configuration file.
-  explicit NatsServer(const std::string& config = "");
+  explicit NatsServer(const std::string& config = "", JetStream jetstream = JetStream::kYes);
   ~NatsServer() { Kill(); }
   NatsServer(const NatsServer&) = delete;
   NatsServer& operator=(const NatsServer&) = delete;
