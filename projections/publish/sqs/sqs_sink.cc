@@ -59,6 +59,7 @@ class SqsSink final : public Sink {
   absl::StatusOr<Answer> Ask(std::string_view action, std::string body);
   void SendOne(const OutgoingEvent& event);
   void Start(Fill fill);
+  void KeepPause(const Answer& answer);
   void Handle(const Answer& answer);
   // Begins what may begin, and handles what came.
   void Step(milliseconds timeout, Fill fill);
@@ -125,9 +126,12 @@ absl::StatusOr<SessionBegun> SqsSink::Begin(const SessionStart& start) {
   AppendJsonString(settings_.queue.ForRequests(), question);
   question.append(",\"AttributeNames\":[\"MaximumMessageSize\"]}");
   DAYBOOK_ASSIGN_OR_RETURN(const Answer answer, Ask("GetQueueAttributes", std::move(question)));
+  KeepPause(answer);
   if (const absl::Status status = StatusOfAnswer(answer); !status.ok()) {
-    return absl::Status(status.code(),
-                        absl::StrCat("the queue ", destination(), ": ", status.message()));
+    // Throttled: as good as away, for who begins.
+    const absl::StatusCode code =
+        absl::IsResourceExhausted(status) ? absl::StatusCode::kUnavailable : status.code();
+    return absl::Status(code, absl::StrCat("the queue ", destination(), ": ", status.message()));
   }
   DAYBOOK_ASSIGN_OR_RETURN(message_bytes_max_, MessageBytesMaxOf(answer, kMessageBytesDefault));
   if (settings_.message_bytes_max > 0) {
@@ -206,12 +210,16 @@ void SqsSink::Start(Fill fill) {
   }
 }
 
+void SqsSink::KeepPause(const Answer& answer) {
+  if (answer.retry_after.count() > 0) not_before_ = steady_clock::now() + answer.retry_after;
+}
+
 void SqsSink::Handle(const Answer& answer) {
   const auto batch = batches_.find(answer.tag);
   if (batch == batches_.end()) return;
   const std::vector<Message> messages = std::move(batch->second);
   batches_.erase(batch);
-  if (answer.retry_after.count() > 0) not_before_ = steady_clock::now() + answer.retry_after;
+  KeepPause(answer);
   BatchVerdict verdict = JudgeBatch(answer, messages.size());
   if (verdict.is_unclear) alone_ = 2 * limits().in_flight_events;
   bool failed = false;

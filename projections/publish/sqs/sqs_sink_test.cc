@@ -283,6 +283,15 @@ TEST_CASE("a pause that SQS asks for is kept") {
   CHECK_OK(driver.Begin());
 }
 
+TEST_CASE("a pause that SQS asks for at the beginning is kept without asking again") {
+  FakeQueue queue(
+      [](const Request&) { return Reply{.code = 503, .headers = "Retry-After: 30\r\n"}; }, 0);
+  Driver driver(queue);
+  CHECK(driver.Begin().code() == StatusCode::kUnavailable);
+  CHECK_THAT(std::string(driver.Begin().message()), daybook::testing::HasText("pause"));
+  CHECK(queue.requests().size() == 1);
+}
+
 TEST_CASE("settle gives up what has no answer in time, and nothing of it is told later") {
   FakeQueue queue([](const Request& request) {
     Reply reply = TakeAll(request);
@@ -316,6 +325,7 @@ TEST_CASE("what an operator has to do is said when a session begins") {
        StatusCode::kPermissionDenied},
       {{.code = 403, .body = R"({"__type":"x#SignatureDoesNotMatch"})"},
        StatusCode::kUnauthenticated},
+      {{.code = 400, .body = R"({"__type":"x#ThrottlingException"})"}, StatusCode::kUnavailable},
       {{.code = 200, .body = "<html>"}, StatusCode::kFailedPrecondition},
       {{.code = 404, .body = "no"}, StatusCode::kFailedPrecondition},
       {{.body = "{}", .delay = milliseconds(600)}, StatusCode::kDeadlineExceeded},
