@@ -244,13 +244,14 @@ absl::StatusOr<BackupReport> BackupRun::Run() {
   DAYBOOK_ASSIGN_OR_RETURN(header_, ReadStoreFile(store_));
   DAYBOOK_RETURN_IF_ERROR(OpenTarget());
   if (!options_.fast) total_ = before_.log_bytes();
+  DAYBOOK_ASSIGN_OR_RETURN(const std::vector<StoreFile> files, ReadStoreFiles(store_));
   DAYBOOK_RETURN_IF_ERROR(LookAtStore());
   for (const auto& log : logs_) total_ += log->bytes().size();
   total_ -= std::min(total_, before_.log_bytes());
   DAYBOOK_RETURN_IF_ERROR(CheckManifest());
   DAYBOOK_RETURN_IF_ERROR(CopySegments());
   now_.header.generation = before_.header.generation + 1;
-  DAYBOOK_RETURN_IF_ERROR(CopyToBackup(store_, backup_, &now_));
+  DAYBOOK_RETURN_IF_ERROR(CopyToBackup(files, backup_, &now_));
   // Before this the backup is what it was; from here on it is what it has become.
   const bool same = now_.segments == before_.segments && now_.files.empty() &&
                     before_.files.empty() && before_.header.generation != 0;

@@ -1,6 +1,7 @@
 #include "store/backup_files.h"
 
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
@@ -74,15 +75,24 @@ absl::StatusOr<std::vector<std::byte>> ReadChecked(const fs::path& backup,
 
 }  // namespace
 
-absl::Status CopyToBackup(const fs::path& store, const fs::path& backup, BackupManifest* manifest) {
+absl::StatusOr<std::vector<StoreFile>> ReadStoreFiles(const fs::path& store) {
   std::vector<std::string> names;
   DAYBOOK_RETURN_IF_ERROR(ListBelow(store, "publish", &names));
+  std::vector<StoreFile> files;
   for (const std::string& name : names) {
-    const auto bytes = ReadAll(store / name);
+    auto bytes = ReadAll(store / name);
     if (absl::IsNotFound(bytes.status())) continue;  // removed meanwhile
     DAYBOOK_RETURN_IF_ERROR(bytes.status());
-    DAYBOOK_RETURN_IF_ERROR(WriteBelow(backup, fs::path(manifest->FilesFolder()) / name, *bytes));
-    manifest->files.push_back({name, bytes->size(), Hash64(*bytes)});
+    files.push_back({name, *std::move(bytes)});
+  }
+  return files;
+}
+
+absl::Status CopyToBackup(const std::vector<StoreFile>& files, const fs::path& backup,
+                          BackupManifest* manifest) {
+  for (const auto& [name, bytes] : files) {
+    DAYBOOK_RETURN_IF_ERROR(WriteBelow(backup, fs::path(manifest->FilesFolder()) / name, bytes));
+    manifest->files.push_back({name, bytes.size(), Hash64(bytes)});
     DAYBOOK_RETURN_IF_ERROR(ReadChecked(backup, *manifest, manifest->files.back()).status());
   }
   return absl::OkStatus();

@@ -4,16 +4,28 @@
 #ifndef DAYBOOK_STORE_BACKUP_FILES_H_
 #define DAYBOOK_STORE_BACKUP_FILES_H_
 
+#include <cstddef>
 #include <filesystem>
+#include <string>
+#include <vector>
 
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "store/backup_manifest.h"
 
 namespace daybook {
 
-// Copies them to files/<generation>/ of the backup and notes them in the manifest. Durable on
+struct StoreFile {
+  std::string name;  // relative to the store
+  std::vector<std::byte> bytes;
+};
+
+// Reads them. Done before the log is looked at, so that what they say of a position is never ahead
+// of the log in the backup.
+absl::StatusOr<std::vector<StoreFile>> ReadStoreFiles(const std::filesystem::path& store);
+// Writes them to files/<generation>/ of the backup and notes them in the manifest. Durable on
 // return.
-absl::Status CopyToBackup(const std::filesystem::path& store, const std::filesystem::path& backup,
+absl::Status CopyToBackup(const std::vector<StoreFile>& files, const std::filesystem::path& backup,
                           BackupManifest* manifest);
 // And from there to a store that is being made.
 absl::Status CopyFromBackup(const std::filesystem::path& backup, const BackupManifest& manifest,

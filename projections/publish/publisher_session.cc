@@ -75,7 +75,8 @@ absl::Status Publisher::Impl::BeginSession() {
   if (is_known) DAYBOOK_RETURN_IF_ERROR(TakeOver(begun));
   DAYBOOK_RETURN_IF_ERROR(KeepFirstMark());
   in_session_ = ever_in_session_ = true;
-  broker_knows_ = begun.knows;
+  // A sink with marks goes back to the last one, and is not asked again.
+  broker_knows_ = begun.knows && state.mark().empty();
   saved_at_ = Clock::now();
   ++counts_.sessions;
   counts_.state = PublishState::kRunning;

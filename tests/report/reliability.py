@@ -66,6 +66,11 @@ ROWS = [
     ("projections after power losses", ["projections.power"],
      "{power_losses:,} losses, {sectors_undone:,} sectors taken back, {events:,} events posted",
      ["lost"], 'tests/projections/daybook_projections_crash_test "[power]"'),
+    ("publishing to files", ["publish.file"],
+     "{kills:,} publishers killed, {in_flight_at_kills:,} with lines behind the cursor; "
+     "{resends:,} lines written again, {rotations:,} rotations; {events:,} events read back; "
+     "{backups:,} backups meanwhile", ["lost", "doubled", "swapped", "changed"],
+     "tests/e2e/publish_kills.py"),
     ("publishing to NATS JetStream", ["publish.nats"],
      "{kills:,} kills of servers, leaders and publishers, and pauses, {in_flight_at_kills:,} with "
      "events on their way; {resends:,} sent again, {duplicates:,} known as duplicates; {events:,} "
