@@ -1,5 +1,6 @@
 #include "cli/sinks.h"
 
+#include <algorithm>
 #include <array>
 #include <utility>
 
@@ -8,6 +9,9 @@
 #include "daybook/file_sink.h"
 #ifdef DAYBOOK_HAS_NATS
 #include "daybook/nats_sink.h"
+#endif
+#ifdef DAYBOOK_HAS_KAFKA
+#include "daybook/kafka_sink.h"
 #endif
 #ifdef DAYBOOK_HAS_SQS
 #include "daybook/sqs_sink.h"
@@ -36,6 +40,17 @@ absl::StatusOr<std::unique_ptr<Sink>> OpenStdout(const SinkSettings& settings, C
   });
 }
 
+#ifdef DAYBOOK_HAS_KAFKA
+// The publisher's name is a part of what the broker knows it by, so that two of them, with names of
+// their own, do not fence each other.
+absl::StatusOr<std::unique_ptr<Sink>> OpenKafka(SinkSettings settings, std::string_view name) {
+  const bool is_named = std::any_of(settings.options.begin(), settings.options.end(),
+                                    [](const auto& option) { return option.first == "name"; });
+  if (!is_named) settings.options.emplace_back("name", name);
+  return OpenKafkaSink(settings);
+}
+#endif
+
 }  // namespace
 
 absl::StatusOr<std::string> SinkKindOf(std::string_view url) {
@@ -57,6 +72,9 @@ absl::StatusOr<std::unique_ptr<Sink>> OpenSink(const SinkSettings& settings,
   if (*kind == "file") return OpenFileSink(settings);
 #ifdef DAYBOOK_HAS_NATS
   if (*kind == "nats") return OpenNatsSink(settings);
+#endif
+#ifdef DAYBOOK_HAS_KAFKA
+  if (*kind == "kafka") return OpenKafka(settings, name);
 #endif
 #ifdef DAYBOOK_HAS_SQS
   if (*kind == "sqs") return OpenSqsSink(settings);

@@ -24,6 +24,7 @@ install(
         ${PROJECT_BINARY_DIR}/DaybookConfigVersion.cmake
         ${CMAKE_CURRENT_LIST_DIR}/FindLMDB.cmake
         ${CMAKE_CURRENT_LIST_DIR}/FindNATS.cmake
+        ${CMAKE_CURRENT_LIST_DIR}/FindRdKafka.cmake
         ${CMAKE_CURRENT_LIST_DIR}/FindxxHash.cmake
   DESTINATION ${DAYBOOK_CMAKE_DIR})
 

@@ -40,6 +40,8 @@ LIBRARIES = [
      "libcurl belongs to projections/publish/sqs"),
     (re.compile(r"^nats/"), re.compile(r"^projections/publish/nats/"),
      "nats.c belongs to projections/publish/nats"),
+    (re.compile(r"^librdkafka/"), re.compile(r"^projections/publish/kafka/"),
+     "librdkafka belongs to projections/publish/kafka"),
     (re.compile(r"^(openssl/|sqlite3|simdjson|CLI/|zlib\.h|zstd\.h|benchmark/)"),
      re.compile(r"^$"), "the library does without this one"),
     (re.compile(r"^nlohmann/"), re.compile(r"^snapshot/\w+_test\.cc$"),
@@ -133,7 +135,7 @@ def check_user(root, path, line, header, findings):
     inside = library or (first == "tests" and not is_test(path))
     if not own and "/" in header and inside:
         findings.error(path, line, f"{top}/ sees public headers only ({header})")
-    if top != "bench" and re.search(r"^(lmdb\.h|xxh|capnp/|kj/|nats/)", header):
+    if top != "bench" and re.search(r"^(lmdb\.h|xxh|capnp/|kj/|nats/|librdkafka/)", header):
         findings.error(path, line, f"{top}/ does without {header}")
 
 
@@ -226,6 +228,8 @@ def planted():
         ("nats.c elsewhere", "projections/publish/a.cc", "<nats/nats.h>", "nats.c belongs"),
         ("nats.c in the command", "cli/a.cc", "<nats/nats.h>", "does without"),
         ("libcurl elsewhere", "projections/publish/a.cc", "<curl/curl.h>", "libcurl belongs"),
+        ("librdkafka elsewhere", "projections/publish/sqs/a.cc", "<librdkafka/rdkafka.h>",
+         "librdkafka belongs"),
         ("a sink in the publisher", "projections/publish/a.cc", '"daybook/sqs_sink.h"',
          "nothing includes a sink"),
         ("a sink in a sink", "projections/publish/nats/a.cc",
