@@ -27,7 +27,7 @@ using testing::Request;
 
 constexpr milliseconds kTimeout{150};
 constexpr std::uint64_t kEvents = 300;
-constexpr std::uint64_t kStreams = 23;
+constexpr std::uint64_t kStreams = 7;
 
 std::string StreamOf(std::uint64_t position) { return absl::StrCat("s-", position % kStreams); }
 
