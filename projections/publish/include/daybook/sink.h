@@ -82,7 +82,8 @@ struct BrokerMark {
 struct SessionStart {
   std::string incarnation;  // of the store
   Position line;            // everything up to here was acknowledged, or is not to be sent
-  // What the sink gave with the acknowledgement of the last save (Sink::mark), empty at first.
+  // What the sink gave at the last save (Sink::Mark); empty at first, and where it is to say what
+  // it holds at its end (--from broker).
   std::string mark;
 };
 
@@ -140,8 +141,9 @@ class Sink {
   // what has none by then, and was not heard of, is kRetry. On return nothing is on its way.
   virtual void Settle(std::chrono::milliseconds timeout, std::vector<SinkOutcome>* outcomes) = 0;
 
-  // Called before the cursor is saved: makes what was acknowledged last, where that is the sink's
-  // to do (a file is synced), and gives what it wants to find in SessionStart::mark.
+  // Called before the cursor is saved, and behind a Begin() that was given no mark: makes what was
+  // acknowledged last, where that is the sink's to do (a file is synced), and gives what it wants
+  // to find in SessionStart::mark.
   virtual absl::StatusOr<std::string> Mark() { return std::string(); }
 };
 
