@@ -44,6 +44,10 @@ constexpr Workload kWorkloads[] = {
     {"W8", RunW8},
     {"W8M", RunW8Memory},
     {"W10", RunW10},
+#ifdef DAYBOOK_BENCH_NATS
+    {"W11-nats", RunW11Nats},
+    {"W11M-nats", RunW11NatsMemory},
+#endif
     {"W12", RunW12},
     {"live", RunLive},
     {"live-max", RunLiveMax},

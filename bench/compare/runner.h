@@ -113,6 +113,9 @@ WorkloadResult RunW12(const RunOptions& options);
 WorkloadResult RunLive(const RunOptions& options);
 WorkloadResult RunLiveMax(const RunOptions& options);
 WorkloadResult RunFilter(const RunOptions& options);
+// Only in a build with that sink, where there is a server.
+WorkloadResult RunW11Nats(const RunOptions& options);
+WorkloadResult RunW11NatsMemory(const RunOptions& options);
 // Only in a build with SQL.
 WorkloadResult RunSql(const RunOptions& options);
 

@@ -123,6 +123,8 @@ def publisher_kills(folder, kills=60 if SOAK else 8):
         publishing.finish()
         counted = publishing.counted()
         check_bit(counted, kills)
+        if SOAK:  # in so many, what a dead publisher sent came while the next one sent it too
+            check(counted["duplicates"] > 0, "nothing was a duplicate:", counted)
         compare_all(store, nats.url, "publish.nats.publisher_kills", counted)
 
 

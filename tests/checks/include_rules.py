@@ -99,7 +99,7 @@ def check_place(path, line, header, findings):
 
 # Each broker's sink, and its public header. Who opens sinks by their names may include these.
 SINK = re.compile(r"^projections/publish/(nats|kafka|sqs)/|^daybook/(nats|kafka|sqs)_sink\.h$")
-OPENS_SINKS = re.compile(r"^(cli|examples)/")
+OPENS_SINKS = re.compile(r"^(bench|cli|examples)/")
 
 
 def check_sinks(path, line, header, findings):
