@@ -14,25 +14,13 @@ import time
 from compare import GLOBAL, Expected, compare
 from consumers import read_nats
 from nats_streams import make_stream, sequence_of
-from publishing import (SOAK, Publishing, generated_store, head_of, print_counted, rtfmp_store,
+from publishing import (SOAK, Failures, Publishing, check_bit, head_of, print_counted, store_of,
                         targets, wait_for, wait_until)
 from servers import NatsCluster, NatsServer, state
 from support import check
 
 STREAM = "LEDGER"
-IN_FLIGHT_SHARE = 0.8
 FLAGS = ("--timeout", 2, "--patience", 300)
-
-
-def store_of(folder):
-    return (rtfmp_store(folder) if SOAK else None) or generated_store(folder, 30_000)
-
-
-def check_bit(counted, kills):
-    """A run in which nothing was hit would prove nothing."""
-    check(counted["kills"] >= kills, f"{kills} kills were wanted:", counted)
-    check(counted["in_flight_at_kills"] >= IN_FLIGHT_SHARE * counted["kills"],
-          "too often nothing was on its way:", counted)
 
 
 def compare_all(store, url, suite, counted):
@@ -51,26 +39,6 @@ def settled(server):
         same, last = (same + 1 if now == last else 0), now
         time.sleep(0.02)
     return last
-
-
-class Failures:
-    """What one publisher had on its way each time that its session ended."""
-
-    def __init__(self, publishing):
-        self.publishing = publishing
-        self.rewinds = 0
-        self.failed = 0  # sends without an acknowledgement, of sessions that ended
-
-    def wait(self):
-        """Until it has noticed that the broker is gone; notes whether that hit something."""
-        status = wait_until(self._ended, 60, "the session ends")
-        failed = status["sent"] - status["done"]
-        self.publishing.hits.append(failed > self.failed)
-        self.rewinds, self.failed = status["rewinds"], failed
-
-    def _ended(self):
-        status = self.publishing.status()
-        return status if status and status["rewinds"] > self.rewinds else None
 
 
 def broker_kills(folder, kills=30 if SOAK else 5):

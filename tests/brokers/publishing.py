@@ -13,6 +13,7 @@ from real_logs import DATA
 from support import BINARY, Log, check, run
 
 SOAK = bool(os.environ.get("DAYBOOK_SOAK"))
+IN_FLIGHT_SHARE = 0.8  # of the kills must have hit something
 # Counted from the start of a publisher on.
 ADDED = ("sent", "done", "duplicates", "resends", "rewinds", "sessions", "lost_by_broker")
 
@@ -33,6 +34,11 @@ def rtfmp_store(folder):
     store = pathlib.Path(folder) / "store"
     run("import", store, path)
     return store
+
+
+def store_of(folder, events=30_000):
+    """The real log in a soak, where it is at hand; else a generated one of so many events."""
+    return (rtfmp_store(folder) if SOAK else None) or generated_store(folder, events)
 
 
 def head_of(store):
@@ -114,6 +120,33 @@ class Publishing:
                 "publishers": self.starts, **self.total}
 
 
+class Failures:
+    """What one publisher had on its way each time that its session ended."""
+
+    def __init__(self, publishing):
+        self.publishing = publishing
+        self.rewinds = 0
+        self.failed = 0  # sends without an acknowledgement, of sessions that ended
+
+    def wait(self):
+        """Until it has noticed that the broker is gone; notes whether that hit something."""
+        status = wait_until(self._ended, 60, "the session ends")
+        failed = status["sent"] - status["done"]
+        self.publishing.hits.append(failed > self.failed)
+        self.rewinds, self.failed = status["rewinds"], failed
+
+    def _ended(self):
+        status = self.publishing.status()
+        return status if status and status["rewinds"] > self.rewinds else None
+
+
+def check_bit(counted, kills):
+    """A run in which nothing was hit would prove nothing."""
+    check(counted["kills"] >= kills, f"{kills} kills were wanted:", counted)
+    check(counted["in_flight_at_kills"] >= IN_FLIGHT_SHARE * counted["kills"],
+          "too often nothing was on its way:", counted)
+
+
 def targets(seed, head, count):
     """Positions, at random and not close to each other, at which something is to happen."""
     dice = random.Random(seed)
@@ -134,5 +167,5 @@ def print_counted(suite, numbers):
     print("counted: " + json.dumps({"suite": suite, **numbers}), flush=True)
 
 
-__all__ = ["Publishing", "SOAK", "append", "generated_store", "head_of", "print_counted",
-           "rtfmp_store", "targets", "wait_for", "wait_until"]
+__all__ = ["Failures", "Publishing", "SOAK", "append", "check_bit", "generated_store", "head_of",
+           "print_counted", "rtfmp_store", "store_of", "targets", "wait_for", "wait_until"]

@@ -75,6 +75,14 @@ ROWS = [
      "{kills:,} kills of servers, leaders and publishers, and pauses, {in_flight_at_kills:,} with "
      "events on their way; {resends:,} sent again, {duplicates:,} known as duplicates; {events:,} "
      "events read back", ["wrong"], "tests/brokers/nats_faults.py"),
+    ("publishing to Kafka, transactional", ["publish.kafka.transactional"],
+     "{kills:,} kills of brokers and publishers, and pauses, {in_flight_at_kills:,} with events on "
+     "their way; {resends:,} sent again; {events:,} events read back", ["wrong"],
+     "tests/brokers/kafka_faults.py"),
+    ("publishing to Kafka, idempotent", ["publish.kafka.idempotent"],
+     "{kills:,} kills of brokers and publishers, and pauses, {in_flight_at_kills:,} with events on "
+     "their way; {resends:,} sent again; {events:,} events read back, {repeats:,} of them repeats",
+     ["wrong"], "tests/brokers/kafka_faults.py"),
     ("publishing to SQS, FIFO", ["publish.sqs.fifo"],
      "{events:,} events, {faults:,} faults of a proxy, {kills:,} publishers killed, {swallowed:,} "
      "repeats dropped by the queue", ["lost", "doubled", "swapped"],
