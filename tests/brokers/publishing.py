@@ -36,7 +36,7 @@ def rtfmp_store(folder):
     return store
 
 
-def store_of(folder, events=30_000):
+def store_of(folder, events=50_000):
     """The real log in a soak, where it is at hand; else a generated one of so many events."""
     return (rtfmp_store(folder) if SOAK else None) or generated_store(folder, events)
 
@@ -136,6 +136,7 @@ class Failures:
         self.rewinds, self.failed = status["rewinds"], failed
 
     def _ended(self):
+        check(self.publishing.is_running(), "it had published all before the fault")
         status = self.publishing.status()
         return status if status and status["rewinds"] > self.rewinds else None
 
@@ -148,9 +149,10 @@ def check_bit(counted, kills):
 
 
 def targets(seed, head, count):
-    """Positions, at random and not close to each other, at which something is to happen."""
+    """Positions, at random and not close to each other, at which something is to happen, and after
+    the last of which there is much to do."""
     dice = random.Random(seed)
-    part = head * 0.9 / count
+    part = head * 0.6 / count
     return [int((number + 0.1 + 0.4 * dice.random()) * part) for number in range(count)]
 
 
