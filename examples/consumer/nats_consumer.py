@@ -135,6 +135,8 @@ async def consume(options, effects):
             if subscription is None:
                 subscription, delivered = await subscribe(js, options, effects), 0
             messages = await subscription.fetch(BATCH, timeout=0.5)
+            if not messages:  # the request ended as one came; as good as none
+                raise nats.errors.TimeoutError
             delivered = without_gap(messages, delivered)
             effects.apply(messages)
             await messages[-1].ack()
