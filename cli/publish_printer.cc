@@ -75,7 +75,8 @@ void AppendParkedStream(const ParkedStream& parked, OutputMode mode, std::string
 
 void AppendLettersDue(std::uint64_t letters, OutputMode mode, std::string& out) {
   if (mode == OutputMode::kText) {
-    absl::StrAppend(&out, letters, " events are tried again by the publisher\n");
+    absl::StrAppend(&out, letters == 0 ? "nothing is parked\n"
+                                       : absl::StrCat(letters, " events are to be tried again\n"));
     return;
   }
   AppendLine({{"due", letters}}, out);

@@ -73,8 +73,8 @@ absl::StatusOr<PublishSkip> SkipLetter(const Reader& reader, std::string_view na
   if (sink.state.StreamOf(skip.position) == nullptr && !is_next) {
     return absl::FailedPreconditionError(
         absl::StrCat("position ", skip.position.value(), " is neither parked in '", ToAbsl(name),
-                     "' nor still to be sent (", sink.state.line().value() + 1, " to ",
-                     reader.durable().value(), ")"));
+                     "' nor still to be sent: the cursor is at ", sink.state.line().value(),
+                     ", the store at ", reader.durable().value()));
   }
   PublishSkip decided = skip;
   decided.time = SystemNow();

@@ -109,6 +109,10 @@ absl::StatusOr<PublishStatus> ReadPublishStatus(const Reader& reader, std::strin
   absl::StatusOr<PublishStatus> status = ReadStatusRecord(folder);
   if (!status.ok()) status = PublishStatus();
   DAYBOOK_ASSIGN_OR_RETURN(const SinkState state, ReadJournal(folder));
+  if (!state.is_open()) {  // who was to begin it was refused
+    return absl::NotFoundError(
+        absl::StrCat("nothing was ever published to '", ToAbsl(name), "' from this store"));
+  }
   const bool is_at_work =
       status->state == PublishState::kRunning || status->state == PublishState::kWaiting;
   if (is_at_work && !IsAlive(*status)) status->state = PublishState::kIdle;
@@ -134,7 +138,10 @@ absl::StatusOr<std::vector<std::string>> ListSinks(const Reader& reader) {
   if (absl::IsNotFound(names.status())) return std::vector<std::string>();
   DAYBOOK_RETURN_IF_ERROR(names.status());
   std::erase_if(*names, [&](const std::string& name) {
-    return !ValidateProjectionName(name).ok() || !Directory::Exists(folder / name / "JOURNAL");
+    if (!ValidateProjectionName(name).ok()) return true;
+    const absl::StatusOr<SinkState> state = ReadJournal(folder / name);
+    // One that is damaged is there; one that never began is not.
+    return absl::IsNotFound(state.status()) || (state.ok() && !state->is_open());
   });
   std::sort(names->begin(), names->end());
   return names;

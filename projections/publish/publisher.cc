@@ -161,7 +161,13 @@ absl::Status Publisher::Impl::BeginReplay(Position from) {
   }
   const Position to = std::min(line, options_.to.value_or(line));
   if (to < from) return absl::InvalidArgumentError("--to is before --from");
-  DAYBOOK_RETURN_IF_ERROR(journal_.Add(ReplayEntry(NewReplayId(), from, to)));
+  const std::string id = NewReplayId();
+  if (options_.on_notice) {
+    options_.on_notice({Notice::Severity::kInfo,
+                        absl::StrCat("the cursor is at ", line.value(), ": ", from.value(), " to ",
+                                     to.value(), " are sent again, marked as replay ", id)});
+  }
+  DAYBOOK_RETURN_IF_ERROR(journal_.Add(ReplayEntry(id, from, to)));
   return journal_.Commit();
 }
 
@@ -293,7 +299,8 @@ absl::StatusOr<bool> Publisher::Impl::IsToSend(const EventView& event) {
     }
   }
   if (state.IsSkipped(event.position)) return false;
-  if (in_replay()) return true;
+  // A letter was never told to anybody: a replay does not begin with it.
+  if (in_replay()) return !state.IsParked(event.stream, event.position);
   const ParkedStream* const parked = state.Find(event.stream);
   if (parked == nullptr || IsSeeded(SeededBug::kLetterOvertaken)) return true;
   if (parked->letters.contains(event.position.value())) return false;

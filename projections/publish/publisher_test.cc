@@ -257,6 +257,18 @@ TEST_CASE("a replay is marked, has keys of its own, and leaves the cursor where 
     replay = one.mark.replay;
   }
   CHECK(bus.last.acknowledged == Position(100));
+  // What was never told is not told again first: it is a letter, and stays one.
+  bus.broker.poison = {101};
+  REQUIRE_OK(AppendMany(bus.store.get(), 1, 1));
+  REQUIRE_OK(bus.Publish(Quick()));
+  REQUIRE(bus.last.parked == 1);
+  PublisherOptions all = Quick(PublishFrom::At(90));
+  REQUIRE_OK(bus.Publish(all));
+  CHECK(bus.broker.stored.size() == 131);
+  bus.broker.poison.clear();
+  REQUIRE_OK(RetryLetters(*bus.store, "bus", std::nullopt).status());
+  REQUIRE_OK(bus.Publish(Quick()));
+  CHECK(bus.last.parked == 0);
   // A second one is another.
   REQUIRE_OK(bus.Publish(options));
   CHECK(bus.broker.stored.back().mark.replay != replay);
@@ -264,7 +276,7 @@ TEST_CASE("a replay is marked, has keys of its own, and leaves the cursor where 
   REQUIRE_OK(AppendMany(bus.store.get(), 10, 2));
   REQUIRE_OK(bus.Publish(Quick()));
   CHECK(bus.broker.stored.back().mark ==
-        BrokerMark{bus.store->incarnation(), Position(110), {}, ""});
+        BrokerMark{bus.store->incarnation(), Position(111), {}, ""});
 }
 
 TEST_CASE("a filter sends what it lets through, and the cursor passes the rest") {
