@@ -21,7 +21,8 @@ import kafka.errors
 
 from compare import STREAM as BY_STREAM, Expected, compare
 from consumers import read_kafka
-from publishing import (SOAK, Failures, Publishing, check_bit, head_of, print_counted, store_of)
+from publishing import (SOAK, Failures, Publishing, check_bit, head_of, print_counted, store_of,
+                        wait_until)
 from servers import KafkaBroker, state
 from support import check
 
@@ -108,6 +109,13 @@ def reach(topic, steps, publishing, seconds=120):
     return publishing.is_running()
 
 
+def begun(publishing, failures):
+    """Waits until the publisher has a session again; the broker is there."""
+    wait_until(lambda: not publishing.is_running()
+               or (publishing.status() or {}).get("sessions", 0) > failures.rewinds, 120,
+               "a session begins")
+
+
 def steps_of(seed, head, times):
     """After how many messages something is to happen: the log lasts for all of them."""
     dice = random.Random(seed)
@@ -123,6 +131,7 @@ def broker_kills(broker, store, mode, times=25 if SOAK else 3):
     failures = Failures(publishing)
     dice = random.Random(2)
     for steps in steps_of(1, head_of(store), times):
+        begun(publishing, failures)
         if not reach(topic, steps, publishing):
             break
         broker.kill()
@@ -177,6 +186,7 @@ def pauses(broker, store, mode, times=20 if SOAK else 2):
     failures = Failures(publishing)
     dice = random.Random(6)
     for steps in steps_of(5, head_of(store), times):
+        begun(publishing, failures)
         if not reach(topic, steps, publishing):
             break
         broker.pause()
