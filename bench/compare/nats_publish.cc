@@ -9,19 +9,17 @@
 
 #include <algorithm>
 #include <array>
-#include <atomic>
 #include <chrono>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
-#include <fstream>
 #include <memory>
 #include <string>
 #include <string_view>
-#include <thread>
 #include <utility>
 #include <vector>
 
+#include "compare/peak_memory.h"
 #include "daybook/nats_sink.h"
 #include "daybook/publisher.h"
 #include "daybook/store.h"
@@ -42,33 +40,6 @@ void Check(const absl::Status& status) {
 void Check(natsStatus status) {
   if (status != NATS_OK) Die(natsStatus_GetText(status));
 }
-
-// The most memory that the process has of its own (RssAnon) while this lives.
-class PeakRssAnon {
- public:
-  PeakRssAnon() : thread_([this] { Watch(); }) {}
-  std::uint64_t StopKib() {
-    stop_ = true;
-    thread_.join();
-    return peak_;
-  }
-
- private:
-  void Watch() {
-    while (!stop_) {
-      std::ifstream in("/proc/self/status");
-      for (std::string word; in >> word;) {
-        std::uint64_t kib = 0;
-        if (word == "RssAnon:" && in >> kib) peak_ = std::max(peak_, kib);
-      }
-      std::this_thread::sleep_for(std::chrono::milliseconds(5));
-    }
-  }
-
-  std::uint64_t peak_ = 0;
-  std::atomic<bool> stop_{false};
-  std::thread thread_;
-};
 
 class Server {
  public:
