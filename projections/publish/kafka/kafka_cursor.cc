@@ -82,8 +82,10 @@ class Search {
       }
     }
     return absl::UnavailableError(
-        "kafka: the cursor topic could not be read to its end in time; where another publisher "
-        "died, its transaction ends within a minute");
+        "kafka: the cursor topic cannot be read to its end: a transaction is open in it. One of a "
+        "publisher that died ends within a minute; where it stays, the broker has lost its end, "
+        "see "
+        "kafka-transactions.sh find-hanging");
   }
 
   // A consumer of committed messages stops where the oldest open transaction begins, also where
