@@ -12,6 +12,7 @@ on, compares it event by event, and checks that the faults bit.
 """
 
 import random
+import pathlib
 import signal
 import sys
 import time
@@ -21,12 +22,12 @@ import kafka.errors
 
 from compare import STREAM as BY_STREAM, Expected, compare
 from consumers import read_kafka
-from publishing import (SOAK, Failures, Publishing, check_bit, head_of, print_counted, store_of,
-                        wait_until)
+from publishing import (SOAK, DidNotBite, Failures, Publishing, check_bit, head_of, print_counted,
+                        store_of, until_it_bites, wait_until)
 from servers import KafkaBroker, state
 from support import check
 
-EVENTS = 60_000
+EVENTS = 50_000
 PARTITIONS = 4
 WINDOW = 32768  # kInFlightEvents of the sink
 LEAST = 0.8 if SOAK else 0.3  # of the faults; the log may end before the last of them
@@ -215,14 +216,31 @@ def prime(broker):
 CASES = {case.__name__: case for case in (broker_kills, publisher_kills, pauses)}
 
 
+def has_hanging_transaction(folder):
+    """Whether a publisher found that the broker lost the end of a transaction, as a single broker
+    does that is killed at the wrong moment (docs/guide/publishing-kafka.md). It then sends nothing
+    more; what it would have sent cannot be compared."""
+    told = [*folder.glob("*.log"), *folder.glob("store/publish/*/STATUS")]
+    return any("find-hanging" in path.read_text(encoding="utf-8", errors="replace")
+               for path in told)
+
+
+def run_case(name, mode):
+    with state(f"kafka_faults.{name}") as folder, KafkaBroker(folder) as broker:
+        prime(broker)
+        try:
+            CASES[name](broker, store_of(folder, EVENTS), mode)
+        except (AssertionError, TimeoutError) as error:
+            if not has_hanging_transaction(pathlib.Path(folder)):
+                raise
+            raise DidNotBite("the broker lost the end of a transaction") from error
+
+
 def main():
     for name in sys.argv[1:] or CASES:
-        with state(f"kafka_faults.{name}") as folder, KafkaBroker(folder) as broker:
-            prime(broker)
-            store = store_of(folder, EVENTS)
-            for mode in MODES:
-                print(f"- {name}, {mode}", flush=True)
-                CASES[name](broker, store, mode)
+        for mode in MODES:
+            print(f"- {name}, {mode}", flush=True)
+            until_it_bites(lambda: run_case(name, mode))
     print("ok")
 
 

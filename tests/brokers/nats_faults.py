@@ -15,7 +15,7 @@ from compare import GLOBAL, Expected, compare
 from consumers import read_nats
 from nats_streams import make_stream, sequence_of
 from publishing import (SOAK, Failures, Publishing, check_bit, head_of, print_counted, store_of,
-                        targets, wait_for, wait_until)
+                        targets, until_it_bites, wait_for, wait_until)
 from servers import NatsCluster, NatsServer, state
 from support import check
 
@@ -151,11 +151,15 @@ def leader_kills(folder, kills=25 if SOAK else 3):
 CASES = {case.__name__: case for case in (broker_kills, publisher_kills, pauses, leader_kills)}
 
 
+def run_case(name):
+    with state(f"nats_faults.{name}") as folder:
+        CASES[name](folder)
+
+
 def main():
     for name in sys.argv[1:] or CASES:
         print(f"- {name}", flush=True)
-        with state(f"nats_faults.{name}") as folder:
-            CASES[name](folder)
+        until_it_bites(lambda: run_case(name))
     print("ok")
 
 
