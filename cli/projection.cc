@@ -10,6 +10,7 @@
 #include "cli/open_store.h"
 #include "cli/progress.h"
 #include "cli/projection_printer.h"
+#include "cli/read_each.h"
 #include "cli/signals.h"
 #include "cli/user_name.h"
 #include "daybook/projections.h"
@@ -112,15 +113,9 @@ absl::Status Status(const ProjectionFlags& flags, Console& console) {
   if (flags.name.empty()) names = ListProjections(**reader);
   if (!names.ok()) return names.status();
   std::vector<ProjectionStatus> found;
-  absl::Status first_error;
-  for (const std::string& name : *names) {
-    absl::StatusOr<ProjectionStatus> status = ReadProjectionStatus(**reader, name);
-    // One that is damaged does not hide the others.
-    if (status.ok())
-      found.push_back(*std::move(status));
-    else if (first_error.ok())
-      first_error = status.status();
-  }
+  const absl::Status first_error = ReadEach(
+      *names, [&](const std::string& name) { return ReadProjectionStatus(**reader, name); },
+      &found);
   std::string& out = console.out().buffer();
   if (flags.prometheus) out.append(PrometheusText(found));
   for (const ProjectionStatus& status : found) {

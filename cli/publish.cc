@@ -8,6 +8,7 @@
 #include "cli/open_store.h"
 #include "cli/progress.h"
 #include "cli/publish_printer.h"
+#include "cli/read_each.h"
 #include "cli/signals.h"
 #include "cli/sinks.h"
 #include "cli/user_name.h"
@@ -81,15 +82,8 @@ absl::Status Status(const PublishFlags& flags, const Reader& reader, Console& co
   if (flags.name.empty()) names = ListSinks(reader);
   if (!names.ok()) return names.status();
   std::vector<PublishStatus> found;
-  absl::Status first_error;
-  for (const std::string& name : *names) {
-    absl::StatusOr<PublishStatus> status = ReadPublishStatus(reader, name);
-    // One that is damaged does not hide the others.
-    if (status.ok())
-      found.push_back(*std::move(status));
-    else if (first_error.ok())
-      first_error = status.status();
-  }
+  const absl::Status first_error = ReadEach(
+      *names, [&](const std::string& name) { return ReadPublishStatus(reader, name); }, &found);
   std::string& out = console.out().buffer();
   if (flags.prometheus) out.append(PrometheusText(found));
   for (const PublishStatus& status : found) {

@@ -20,23 +20,6 @@ std::string ChecksumLine(std::string_view before) {
   return absl::StrFormat("checksum=%016x\n", Hash64(AsBytes(before)));
 }
 
-void AppendEscaped(std::string_view value, std::string* out) {
-  for (const char c : value) {
-    if (c == '\\' || c == '\n') out->push_back('\\');
-    out->push_back(c == '\n' ? 'n' : c);
-  }
-}
-
-std::string Unescaped(std::string_view value) {
-  std::string text;
-  for (std::size_t i = 0; i < value.size(); ++i) {
-    const bool escape = value[i] == '\\' && i + 1 < value.size();
-    if (escape) ++i;
-    text.push_back(escape && value[i] == 'n' ? '\n' : value[i]);
-  }
-  return text;
-}
-
 absl::Status Damaged(std::string_view kind, std::string_view what) {
   return absl::DataLossError(absl::StrCat("the ", ToAbsl(kind), " record ", ToAbsl(what)));
 }
@@ -52,6 +35,24 @@ absl::Status CheckFirstLine(std::string_view kind, std::string_view line) {
 }
 
 }  // namespace
+
+void AppendEscaped(std::string_view value, std::string_view escaped, std::string* out) {
+  for (const char c : value) {
+    const bool is_escaped = c == '\\' || escaped.find(c) != std::string_view::npos;
+    if (is_escaped) out->push_back('\\');
+    out->push_back(!is_escaped ? c : c == '\n' ? 'n' : c == '\t' ? 't' : c);
+  }
+}
+
+std::string Unescaped(std::string_view value) {
+  std::string text;
+  for (std::size_t i = 0; i < value.size(); ++i) {
+    const bool escape = value[i] == '\\' && i + 1 < value.size();
+    if (escape) ++i;
+    text.push_back(!escape ? value[i] : value[i] == 'n' ? '\n' : value[i] == 't' ? '\t' : value[i]);
+  }
+  return text;
+}
 
 std::optional<std::string_view> Record::Find(std::string_view name) const {
   for (auto field = fields_.rbegin(); field != fields_.rend(); ++field) {
@@ -75,7 +76,7 @@ std::string EncodeRecord(std::string_view kind, const Record& record) {
   std::string bytes = absl::StrCat("daybook ", ToAbsl(kind), " ", kRecordFormat, "\n");
   for (const auto& [name, value] : record.fields()) {
     absl::StrAppend(&bytes, name, "=");
-    AppendEscaped(value, &bytes);
+    AppendEscaped(value, "\n", &bytes);
     bytes.push_back('\n');
   }
   return bytes + ChecksumLine(bytes);

@@ -82,6 +82,11 @@ class RecordFields {
   absl::Status status_;
 };
 
+// A value as it stands in a line: `\` and the characters of `escaped`, of which there are line feed
+// and tab, have a `\` before them and are `\`, `n` and `t`. Unescaped() is its inverse.
+void AppendEscaped(std::string_view value, std::string_view escaped, std::string* out);
+std::string Unescaped(std::string_view value);
+
 inline constexpr int kRecordFormat = 1;
 
 std::string EncodeRecord(std::string_view kind, const Record& record);

@@ -10,6 +10,7 @@
 #include "base/status.h"
 #include "daybook/event.h"
 #include "io/directory.h"
+#include "projections/layout.h"
 
 namespace daybook {
 namespace {
@@ -19,23 +20,6 @@ constexpr std::string_view kFirstLineBegins = "daybook publish journal ";
 constexpr auto kJournalFile = "JOURNAL";
 constexpr std::size_t kChecksumDigits = 16;
 constexpr std::uint64_t kCompactBytesMin = std::uint64_t{1} << 20;
-
-void AppendEscaped(std::string_view value, std::string* out) {
-  for (const char c : value) {
-    if (c == '\\' || c == '\n' || c == '\t') out->push_back('\\');
-    out->push_back(c == '\n' ? 'n' : c == '\t' ? 't' : c);
-  }
-}
-
-std::string Unescaped(std::string_view value) {
-  std::string text;
-  for (std::size_t i = 0; i < value.size(); ++i) {
-    const bool escape = value[i] == '\\' && i + 1 < value.size();
-    if (escape) ++i;
-    text.push_back(!escape ? value[i] : value[i] == 'n' ? '\n' : value[i] == 't' ? '\t' : value[i]);
-  }
-  return text;
-}
 
 std::string Checksum(std::string_view text) {
   return absl::StrFormat("%016x", Hash64(AsBytes(text)));
@@ -89,17 +73,17 @@ absl::StatusOr<Loaded> Load(const std::filesystem::path& folder, std::string_vie
   return loaded;
 }
 
-absl::StatusOr<std::string> ReadBytes(const File& file) {
-  DAYBOOK_ASSIGN_OR_RETURN(const std::uint64_t size, file.Size());
-  std::string bytes(size, '\0');
-  DAYBOOK_RETURN_IF_ERROR(file.ReadAt(0, std::as_writable_bytes(std::span(bytes))));
-  return bytes;
-}
-
 }  // namespace
 
 std::filesystem::path SinkFolder(const std::filesystem::path& store, std::string_view name) {
   return store / "publish" / name;
+}
+
+absl::StatusOr<std::string> ReadAll(const File& file) {
+  DAYBOOK_ASSIGN_OR_RETURN(const std::uint64_t size, file.Size());
+  std::string bytes(size, '\0');
+  DAYBOOK_RETURN_IF_ERROR(file.ReadAt(0, std::as_writable_bytes(std::span(bytes))));
+  return bytes;
 }
 
 std::string EncodeJournalEntry(const JournalEntry& entry) {
@@ -108,7 +92,7 @@ std::string EncodeJournalEntry(const JournalEntry& entry) {
   for (const auto& [name, value] : entry.fields.fields()) {
     text.push_back(separator);
     text.append(name).push_back('=');
-    AppendEscaped(value, &text);
+    AppendEscaped(value, "\n\t", &text);
     separator = '\t';
   }
   return absl::StrCat(Checksum(text), " ", text, "\n");
@@ -137,9 +121,22 @@ absl::StatusOr<JournalEntry> DecodeJournalEntry(std::string_view line) {
 
 absl::StatusOr<SinkState> ReadJournal(const std::filesystem::path& folder) {
   DAYBOOK_ASSIGN_OR_RETURN(const File file, File::OpenRead(PathIn(folder)));
-  DAYBOOK_ASSIGN_OR_RETURN(const std::string bytes, ReadBytes(file));
+  DAYBOOK_ASSIGN_OR_RETURN(const std::string bytes, ReadAll(file));
   DAYBOOK_ASSIGN_OR_RETURN(Loaded loaded, Load(folder, bytes));
   return std::move(loaded.state);
+}
+
+absl::StatusOr<KnownSink> FindSink(const std::filesystem::path& store, std::string_view name) {
+  DAYBOOK_RETURN_IF_ERROR(ValidateProjectionName(name));
+  KnownSink sink{SinkFolder(store, name), {}};
+  absl::StatusOr<SinkState> state = ReadJournal(sink.folder);
+  if (absl::IsNotFound(state.status()) || (state.ok() && !state->is_open())) {
+    return absl::NotFoundError(
+        absl::StrCat("nothing was ever published to '", ToAbsl(name), "' from this store"));
+  }
+  DAYBOOK_RETURN_IF_ERROR(state.status());
+  sink.state = *std::move(state);
+  return sink;
 }
 
 absl::StatusOr<Journal> Journal::Open(const std::filesystem::path& folder) {
@@ -148,7 +145,7 @@ absl::StatusOr<Journal> Journal::Open(const std::filesystem::path& folder) {
     DAYBOOK_RETURN_IF_ERROR(Directory::WriteFileAtomically(PathIn(folder), AsBytes(kFirstLine)));
   }
   DAYBOOK_ASSIGN_OR_RETURN(File file, File::OpenReadWrite(PathIn(folder)));
-  DAYBOOK_ASSIGN_OR_RETURN(const std::string bytes, ReadBytes(file));
+  DAYBOOK_ASSIGN_OR_RETURN(const std::string bytes, ReadAll(file));
   DAYBOOK_ASSIGN_OR_RETURN(Loaded loaded, Load(folder, bytes));
   Journal journal(folder, std::move(file), loaded.good_bytes);
   journal.state_ = std::move(loaded.state);

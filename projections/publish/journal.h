@@ -26,9 +26,20 @@ namespace daybook {
 
 std::filesystem::path SinkFolder(const std::filesystem::path& store, std::string_view name);
 
+// What is in a file.
+absl::StatusOr<std::string> ReadAll(const File& file);
+
 std::string EncodeJournalEntry(const JournalEntry& entry);
 // kDataLoss where the line, without its line feed, is none.
 absl::StatusOr<JournalEntry> DecodeJournalEntry(std::string_view line);
+
+// The folder and the state of a sink that was published to, for those who do not publish.
+// kNotFound where there is none, or whoever was to begin it was refused; else as ReadJournal.
+struct KnownSink {
+  std::filesystem::path folder;
+  SinkState state;
+};
+absl::StatusOr<KnownSink> FindSink(const std::filesystem::path& store, std::string_view name);
 
 // What a journal says, for those who do not write it. kNotFound, kDataLoss, kFailedPrecondition (a
 // newer format).

@@ -4,36 +4,14 @@
 
 #include "absl/strings/str_cat.h"
 #include "base/status.h"
-#include "projections/layout.h"
 #include "projections/publish/journal.h"
 #include "projections/publish/requests.h"
 #include "projections/status_file.h"
 
 namespace daybook {
-namespace {
-
-struct FoundSink {
-  std::filesystem::path folder;
-  SinkState state;
-};
-
-absl::StatusOr<FoundSink> FindSink(const Reader& reader, std::string_view name) {
-  DAYBOOK_RETURN_IF_ERROR(ValidateProjectionName(name));
-  FoundSink found{SinkFolder(reader.directory(), name), {}};
-  absl::StatusOr<SinkState> state = ReadJournal(found.folder);
-  if (absl::IsNotFound(state.status()) || (state.ok() && !state->is_open())) {
-    return absl::NotFoundError(
-        absl::StrCat("nothing was ever published to '", ToAbsl(name), "' from this store"));
-  }
-  DAYBOOK_RETURN_IF_ERROR(state.status());
-  found.state = *std::move(state);
-  return found;
-}
-
-}  // namespace
 
 absl::StatusOr<PublishLetters> ReadPublishLetters(const Reader& reader, std::string_view name) {
-  DAYBOOK_ASSIGN_OR_RETURN(const FoundSink sink, FindSink(reader, name));
+  DAYBOOK_ASSIGN_OR_RETURN(const KnownSink sink, FindSink(reader.directory(), name));
   PublishLetters letters;
   for (const auto& [stream, parked] : sink.state.parked()) letters.parked.push_back(parked);
   for (const auto& [position, skip] : sink.state.skips()) letters.skips.push_back(skip);
@@ -42,7 +20,7 @@ absl::StatusOr<PublishLetters> ReadPublishLetters(const Reader& reader, std::str
 
 absl::StatusOr<std::uint64_t> RetryLetters(const Reader& reader, std::string_view name,
                                            const std::optional<std::string>& stream) {
-  DAYBOOK_ASSIGN_OR_RETURN(const FoundSink sink, FindSink(reader, name));
+  DAYBOOK_ASSIGN_OR_RETURN(const KnownSink sink, FindSink(reader.directory(), name));
   std::vector<JournalEntry> entries;
   std::uint64_t letters = 0;
   for (const auto& [each, parked] : sink.state.parked()) {
@@ -60,7 +38,7 @@ absl::StatusOr<std::uint64_t> RetryLetters(const Reader& reader, std::string_vie
 
 absl::StatusOr<PublishSkip> SkipLetter(const Reader& reader, std::string_view name,
                                        const PublishSkip& skip) {
-  DAYBOOK_ASSIGN_OR_RETURN(const FoundSink sink, FindSink(reader, name));
+  DAYBOOK_ASSIGN_OR_RETURN(const KnownSink sink, FindSink(reader.directory(), name));
   if (skip.reason.empty() || skip.actor.empty()) {
     return absl::InvalidArgumentError("a skip has a reason, and says who decided it");
   }

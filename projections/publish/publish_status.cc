@@ -7,7 +7,6 @@
 #include "absl/strings/str_cat.h"
 #include "base/status.h"
 #include "io/directory.h"
-#include "projections/layout.h"
 #include "projections/prometheus_text.h"
 #include "projections/publish/journal.h"
 #include "projections/publish/status_file.h"
@@ -99,20 +98,11 @@ void FillPublishBehind(const Reader& reader, PublishStatus* status) {
 }
 
 absl::StatusOr<PublishStatus> ReadPublishStatus(const Reader& reader, std::string_view name) {
-  DAYBOOK_RETURN_IF_ERROR(ValidateProjectionName(name));
-  const std::filesystem::path folder = SinkFolder(reader.directory(), name);
-  if (!Directory::Exists(folder / "JOURNAL")) {
-    return absl::NotFoundError(
-        absl::StrCat("nothing was ever published to '", ToAbsl(name), "' from this store"));
-  }
+  DAYBOOK_ASSIGN_OR_RETURN(const KnownSink sink, FindSink(reader.directory(), name));
+  const SinkState& state = sink.state;
   // The status file may be of a crash of the machine: the journal counts.
-  absl::StatusOr<PublishStatus> status = ReadStatusRecord(folder);
+  absl::StatusOr<PublishStatus> status = ReadStatusRecord(sink.folder);
   if (!status.ok()) status = PublishStatus();
-  DAYBOOK_ASSIGN_OR_RETURN(const SinkState state, ReadJournal(folder));
-  if (!state.is_open()) {  // who was to begin it was refused
-    return absl::NotFoundError(
-        absl::StrCat("nothing was ever published to '", ToAbsl(name), "' from this store"));
-  }
   const bool is_at_work =
       status->state == PublishState::kRunning || status->state == PublishState::kWaiting;
   if (is_at_work && !IsAlive(*status)) status->state = PublishState::kIdle;
@@ -137,11 +127,10 @@ absl::StatusOr<std::vector<std::string>> ListSinks(const Reader& reader) {
   absl::StatusOr<std::vector<std::string>> names = Directory::List(folder);
   if (absl::IsNotFound(names.status())) return std::vector<std::string>();
   DAYBOOK_RETURN_IF_ERROR(names.status());
+  // One that is damaged is there; one that never began is not.
   std::erase_if(*names, [&](const std::string& name) {
-    if (!ValidateProjectionName(name).ok()) return true;
-    const absl::StatusOr<SinkState> state = ReadJournal(folder / name);
-    // One that is damaged is there; one that never began is not.
-    return absl::IsNotFound(state.status()) || (state.ok() && !state->is_open());
+    const absl::Status found = FindSink(reader.directory(), name).status();
+    return absl::IsNotFound(found) || absl::IsInvalidArgument(found);
   });
   std::sort(names->begin(), names->end());
   return names;

@@ -185,8 +185,7 @@ absl::Status Publisher::Impl::Finish(const absl::Status& ended) {
     if (!lane_->window.empty()) SettleAll();
     MoveAcked();
     const absl::Status saved = Save();
-    if (status.ok() || absl::IsCancelled(status)) status.Update(saved);
-    if (absl::IsCancelled(status) && !saved.ok()) status = saved;
+    if (!saved.ok() && (status.ok() || absl::IsCancelled(status))) status = saved;
     in_session_ = false;
   }
   if (!status.ok() && !absl::IsCancelled(status)) {
@@ -238,7 +237,7 @@ absl::Status Publisher::Impl::Step(bool* is_idle) {
     OpenLane();
     return absl::OkStatus();
   }
-  if (journal_.state().FindDue() != nullptr) return SendDueLetters();
+  if (const ParkedStream* const due = journal_.state().FindDue()) return SendLetters(*due);
   *is_idle = lane_->line.at_end();
   return absl::OkStatus();
 }

@@ -81,6 +81,8 @@ class Publisher::Impl {
   absl::Status TakeOver(const SessionBegun& begun);
   absl::Status TakeOverAside(const BrokerMark& mark);
   absl::Status BeginAtBroker(const SessionBegun& begun);
+  // kFailedPrecondition where the broker holds what this store does not.
+  [[nodiscard]] absl::Status CheckNotAhead(Position held) const;
   absl::Status KeepFirstMark();
   // Outcomes that are there, or come within `timeout`.
   void Collect(std::chrono::milliseconds timeout);
@@ -97,7 +99,6 @@ class Publisher::Impl {
   void Pause(const KeepGoing& keep_going);
 
   // publisher_letters.cc
-  absl::Status SendDueLetters();
   absl::Status SendLetters(const ParkedStream& parked);
   absl::Status TakeRequests();
 

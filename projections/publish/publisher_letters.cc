@@ -20,14 +20,9 @@ absl::Status Publisher::Impl::TakeRequests() {
   return daybook::TakeRequests(folder_, &journal_);
 }
 
-// Nothing else is on its way.
-absl::Status Publisher::Impl::SendDueLetters() {
-  const ParkedStream* const due = journal_.state().FindDue();
-  return due == nullptr ? absl::OkStatus() : SendLetters(*due);
-}
-
-// Some of the letters of a stream. A process that dies behind the acknowledgement and before the
-// commit finds out from the broker, where that can be asked, or sends them again.
+// Some of the letters of a stream, while nothing else is on its way. A process that dies behind the
+// acknowledgement and before the commit finds out from the broker, where that can be asked, or
+// sends them again.
 absl::Status Publisher::Impl::SendLetters(const ParkedStream& parked) {
   const std::string stream = parked.stream;
   std::vector<EventHandle> events;

@@ -109,12 +109,15 @@ absl::Status Publisher::Impl::BeginAtBroker(const SessionBegun& begun) {
     }
     line = begun.last->line;
   }
-  if (line > reader_.durable()) {
-    return absl::FailedPreconditionError(absl::StrCat(
-        sink_->destination(), " holds position ", line.value(), ", and this store ends at ",
-        reader_.durable().value(), ": it is not the store that was published, or has lost events"));
-  }
+  DAYBOOK_RETURN_IF_ERROR(CheckNotAhead(line));
   return OpenAt(line);
+}
+
+absl::Status Publisher::Impl::CheckNotAhead(Position held) const {
+  if (held <= reader_.durable()) return absl::OkStatus();
+  return absl::FailedPreconditionError(absl::StrCat(
+      sink_->destination(), " holds position ", held.value(), ", and this store ends at ",
+      reader_.durable().value(), ": it is not the store that was published, or has lost events"));
 }
 
 // What the broker holds counts, where it can be asked: what was sent and not acknowledged, or not
@@ -123,11 +126,7 @@ absl::Status Publisher::Impl::TakeOver(const SessionBegun& begun) {
   const BrokerMark& mark = *begun.last;
   const SinkState& state = journal_.state();
   if (mark.incarnation != state.incarnation()) return absl::OkStatus();
-  if (mark.line > reader_.durable()) {
-    return absl::FailedPreconditionError(absl::StrCat(
-        sink_->destination(), " holds position ", mark.line.value(), ", and this store ends at ",
-        reader_.durable().value(), ": it is not the store that was published, or has lost events"));
-  }
+  DAYBOOK_RETURN_IF_ERROR(CheckNotAhead(mark.line));
   if (mark.aside) DAYBOOK_RETURN_IF_ERROR(TakeOverAside(mark));
   Position line = state.line();
   Position sent = state.sent();

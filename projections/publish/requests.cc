@@ -1,6 +1,5 @@
 #include "projections/publish/requests.h"
 
-#include <span>
 #include <string>
 #include <thread>
 #include <utility>
@@ -66,9 +65,7 @@ absl::Status TakeRequests(const std::filesystem::path& folder, Journal* journal)
   const absl::StatusOr<std::uint64_t> size = Directory::FileSize(folder / kRequestsFile);
   if (!size.ok() || *size == 0) return absl::OkStatus();  // mostly
   DAYBOOK_ASSIGN_OR_RETURN(File file, OpenLocked(folder));
-  DAYBOOK_ASSIGN_OR_RETURN(const std::uint64_t bytes, file.Size());
-  std::string text(bytes, '\0');
-  DAYBOOK_RETURN_IF_ERROR(file.ReadAt(0, std::as_writable_bytes(std::span(text))));
+  DAYBOOK_ASSIGN_OR_RETURN(const std::string text, ReadAll(file));
   std::vector<JournalEntry> entries;
   for (std::size_t at = 0; at < text.size();) {
     const std::size_t end = text.find('\n', at);

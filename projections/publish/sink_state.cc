@@ -215,8 +215,7 @@ std::vector<JournalEntry> SinkState::ToEntries() const {
   entries.push_back(CursorEntry(line_, sent_, mark_));
   // Skips first: applied behind the letters they would have the streams tried again.
   for (const auto& [position, skip] : skips_) {
-    JournalEntry entry = SkipEntry(skip);
-    entries.push_back(std::move(entry));
+    entries.push_back(SkipEntry(skip));
   }
   for (const auto& [stream, parked] : parked_) {
     const absl::Status error(parked.code, ToAbsl(parked.error));
