@@ -18,6 +18,7 @@
 #include <vector>
 
 #include "compare/peak_memory.h"
+#include "compare/sent_events.h"
 #include "daybook/kafka_sink.h"
 #include "daybook/publisher.h"
 #include "daybook/store.h"
@@ -31,22 +32,6 @@ namespace {
 }
 void Check(const absl::Status& status) {
   if (!status.ok()) Die(std::string(status.message()));
-}
-
-struct Sent {
-  std::string stream, type, data;
-};
-
-std::vector<Sent> ReadEvents(const Reader& reader) {
-  std::vector<Sent> events;
-  auto cursor = reader.Read({});
-  Check(cursor.status());
-  Check(cursor->ForEach([&](const EventView& event) {
-    events.push_back(
-        {std::string(event.stream), std::string(event.type), std::string(AsText(event.data))});
-    return absl::OkStatus();
-  }));
-  return events;
 }
 
 class Producer {
@@ -168,11 +153,13 @@ int Main(const std::string& mode, const std::string& store, const std::string& b
   Check(reader.status());
   const std::uint64_t events = (*reader)->durable().value();
   const bool by_client = mode == "client";
-  const std::vector<Sent> in_memory = by_client ? ReadEvents(**reader) : std::vector<Sent>();
+  absl::StatusOr<std::vector<Sent>> in_memory = std::vector<Sent>();
+  if (by_client) in_memory = ReadEvents(**reader);
+  Check(in_memory.status());
   PeakRssAnon peak;
   const auto begin = std::chrono::steady_clock::now();
   if (by_client) {
-    PublishByClient(in_memory, brokers, topic, std::string((*reader)->incarnation()));
+    PublishByClient(*in_memory, brokers, topic, std::string((*reader)->incarnation()));
   } else {
     PublishByPublisher(**reader, mode, brokers, topic);
   }

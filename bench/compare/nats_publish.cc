@@ -20,6 +20,7 @@
 #include <vector>
 
 #include "compare/peak_memory.h"
+#include "compare/sent_events.h"
 #include "daybook/nats_sink.h"
 #include "daybook/publisher.h"
 #include "daybook/store.h"
@@ -85,22 +86,6 @@ class Server {
   jsCtx* js_ = nullptr;
 };
 
-struct Sent {
-  std::string stream, type, data;
-};
-
-std::vector<Sent> ReadEvents(const Reader& reader) {
-  std::vector<Sent> events;
-  auto cursor = reader.Read({});
-  Check(cursor.status());
-  Check(cursor->ForEach([&](const EventView& event) {
-    events.push_back(
-        {std::string(event.stream), std::string(event.type), std::string(AsText(event.data))});
-    return absl::OkStatus();
-  }));
-  return events;
-}
-
 // As a program would that has its events in memory, with headers of the same names and sizes.
 void PublishByClient(Server& server, const std::vector<Sent>& events,
                      const std::string& incarnation) {
@@ -163,11 +148,13 @@ int Main(const std::string& mode, const std::string& store, const std::string& u
   Server server(url);
   server.MakeStream();
   const bool by_client = mode == "client";
-  const std::vector<Sent> in_memory = by_client ? ReadEvents(**reader) : std::vector<Sent>();
+  absl::StatusOr<std::vector<Sent>> in_memory = std::vector<Sent>();
+  if (by_client) in_memory = ReadEvents(**reader);
+  Check(in_memory.status());
   PeakRssAnon peak;
   const auto begin = std::chrono::steady_clock::now();
   if (by_client) {
-    PublishByClient(server, in_memory, std::string((*reader)->incarnation()));
+    PublishByClient(server, *in_memory, std::string((*reader)->incarnation()));
   } else {
     PublishByPublisher(**reader, url);
   }

@@ -3,18 +3,12 @@
 its totals are what the store says.
 """
 
-import contextlib
-import json
 import pathlib
-import random
-import sqlite3
-import subprocess
 import sys
-import time
 
 import kafka
 
-from processes import spawn
+from consuming import Consumer
 from publishing import Publishing, generated_store
 from servers import KafkaBroker, state
 from support import check, equal, run
@@ -24,23 +18,9 @@ EVENTS = 20_000
 TOPIC = "ledger"
 
 
-def command(broker, db):
-    return [sys.executable, "-B", str(CONSUMER), "--bootstrap", broker.bootstrap, "--topic", TOPIC,
-            "--db", str(db), "--until-idle", "1"]
-
-
-def consume(broker, db):
-    result = subprocess.run(command(broker, db), check=False, capture_output=True, timeout=120)
-    check(result.returncode == 0, result.stderr.decode()[-2000:])
-    return json.loads(result.stdout)
-
-
-def totals(db):
-    try:
-        with contextlib.closing(sqlite3.connect(db, timeout=60)) as connection:
-            return dict(connection.execute("SELECT stream, events FROM totals"))
-    except sqlite3.OperationalError:  # it has not made the table yet
-        return {}
+def consumer_of(broker, db):
+    return Consumer([sys.executable, "-B", str(CONSUMER), "--bootstrap", broker.bootstrap,
+                     "--topic", TOPIC, "--until-idle", "1"], db)
 
 
 def repeat(broker, count, change=lambda headers: headers):
@@ -60,41 +40,22 @@ def repeat(broker, count, change=lambda headers: headers):
     reader.close()
 
 
-def kill_it(broker, db, times):
-    """It is killed -9 wherever it is; returns how often it had done something, and not all."""
-    dice = random.Random(1)
-    half_way = 0
-    for _ in range(times):
-        process = spawn(command(broker, db), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        before = sum(totals(db).values())
-        end = time.monotonic() + 20
-        while time.monotonic() < end and process.poll() is None:
-            if sum(totals(db).values()) > before:
-                break
-            time.sleep(0.01)
-        time.sleep(dice.random() * 0.02)
-        process.kill()
-        process.wait()
-        half_way += 0 < sum(totals(db).values()) < EVENTS
-    return half_way
-
-
 def main():
     with state("kafka_consumer") as folder, KafkaBroker(folder) as broker:
         store = generated_store(folder, EVENTS)
         broker.create_topic(TOPIC, partitions=3)
         Publishing(store, f"kafka://{broker.bootstrap}", "--topic", TOPIC).publish_all("--from", 1)
-        db = folder / "totals.sqlite"
-        check(kill_it(broker, db, 4) >= 2, "it was killed too late")
-        first = consume(broker, db)
+        consumer = consumer_of(broker, folder / "totals.sqlite")
+        check(consumer.kill(4, EVENTS) >= 2, "it was killed too late")
+        first = consumer.consume()
         expected = {line["stream"]: line["version"] for line in run("streams", store).lines()}
-        equal(totals(db), expected)
+        equal(consumer.totals(), expected)
         equal((first["events"], first["streams"]), (EVENTS, len(expected)))
 
         repeat(broker, 100)
-        again = consume(broker, db)
+        again = consumer.consume()
         equal((again["events"], again["repeats"]), (EVENTS, 100))
-        equal(totals(db), expected)
+        equal(consumer.totals(), expected)
 
         # A replay is sent aside of the line, by keys of its own: it counts, and each of it once.
         def replayed(headers):
@@ -104,7 +65,7 @@ def main():
 
         for _ in range(3):
             repeat(broker, 1, replayed)
-        aside = consume(broker, db)
+        aside = consumer.consume()
         equal((aside["events"], aside["repeats"]), (EVENTS + 1, 2))
 
 

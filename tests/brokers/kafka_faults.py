@@ -124,29 +124,42 @@ def steps_of(seed, head, times):
     return [max(1, int((0.05 + 0.4 * dice.random()) * part)) for _ in range(times)]
 
 
-def broker_kills(broker, store, mode, times=25 if SOAK else 3):
-    """The broker is killed and started again while the publisher goes on."""
-    topic = Topic(broker, mode)
-    publishing = topic.publishing(store, "--timeout", 2)
+def under_faults(topic, store, publishing, seed, times, strike, mend):
+    """Publishes all while the broker is struck and mended so many times; what was counted."""
     publishing.start("--from", 1)
     failures = Failures(publishing)
-    dice = random.Random(2)
-    for steps in steps_of(1, head_of(store), times):
+    for steps in steps_of(seed, head_of(store), times):
         if publishing.hits:
             begun(publishing, failures)
         if not reach(topic, steps, publishing):
             break
-        broker.kill()
-        topic.close()
+        strike()
         if publishing.is_running():
             failures.wait()
-        time.sleep(dice.choice([0, 0.1, 0.5]))
-        broker.start()
+        mend()
     publishing.finish()
     counted = publishing.counted()
     check_bit(counted, LEAST * times)
-    check(counted["resends"] > 0, "nothing was sent again:", counted)
     check(counted["rewinds"] >= len(publishing.hits), "too few sessions ended:", counted)
+    return counted
+
+
+def broker_kills(broker, store, mode, times=25 if SOAK else 3):
+    """The broker is killed and started again while the publisher goes on."""
+    topic = Topic(broker, mode)
+    publishing = topic.publishing(store, "--timeout", 2)
+    dice = random.Random(2)
+
+    def strike():
+        broker.kill()
+        topic.close()
+
+    def mend():
+        time.sleep(dice.choice([0, 0.1, 0.5]))
+        broker.start()
+
+    counted = under_faults(topic, store, publishing, 1, times, strike, mend)
+    check(counted["resends"] > 0, "nothing was sent again:", counted)
     topic.compare_all(store, "broker_kills", publishing, WINDOW * counted["rewinds"])
 
 
@@ -185,23 +198,13 @@ def pauses(broker, store, mode, times=20 if SOAK else 2):
     """The broker stands still for longer than the publisher waits for it."""
     topic = Topic(broker, mode)
     publishing = topic.publishing(store, "--timeout", 1)
-    publishing.start("--from", 1)
-    failures = Failures(publishing)
     dice = random.Random(6)
-    for steps in steps_of(5, head_of(store), times):
-        if publishing.hits:
-            begun(publishing, failures)
-        if not reach(topic, steps, publishing):
-            break
-        broker.pause()
-        if publishing.is_running():
-            failures.wait()
+
+    def mend():
         time.sleep(dice.random())
         broker.resume()
-    publishing.finish()
-    counted = publishing.counted()
-    check_bit(counted, LEAST * times)
-    check(counted["rewinds"] >= len(publishing.hits), "too few sessions ended:", counted)
+
+    counted = under_faults(topic, store, publishing, 5, times, broker.pause, mend)
     check(publishing.retries["DEADLINE_EXCEEDED"] > 0, "no timeout:", publishing.retries)
     topic.compare_all(store, "pauses", publishing, WINDOW * counted["rewinds"])
 

@@ -2,10 +2,11 @@
 """What a Kafka broker refuses, and what the publisher makes of it: a line, or a dead letter."""
 
 import base64
+import functools
 import os
-import time
 
 import certificates
+import refusals
 from compare import STREAM as BY_STREAM, Expected, compare
 from consumers import read_kafka
 from publishing import Publishing, append, generated_store
@@ -14,22 +15,11 @@ from support import check, equal, run
 
 TOPIC = "ledger"
 MODES = ("transactional", "idempotent")
+refused = functools.partial(refusals.refused, seconds=10)
 
 
 def mode_of(mode):
     return ("--topic", TOPIC, "--option", f"mode={mode}")
-
-
-def refused(store, url, code, *flags, words=(), env=None, seconds=10):
-    """It ends with this exit code and one line, which has these words, and soon."""
-    begin = time.monotonic()
-    result = run("publish", store, "--to", url, "--name", "refused", "--from", 1, *flags, code=code,
-                 env=dict(os.environ, **(env or {})))
-    check(time.monotonic() - begin < seconds, "too slow:", result)
-    message = result.error()["message"]
-    check("\n" not in message, "more than a line:", result)
-    for word in words:
-        check(word in message, f"no {word!r} in", message)
 
 
 def wrong_places(folder):

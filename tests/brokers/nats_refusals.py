@@ -2,11 +2,13 @@
 """What a NATS server refuses, and what the publisher makes of it: a line, or a dead letter."""
 
 import base64
+import functools
 import os
 import signal
 import time
 
 import certificates
+import refusals
 from compare import STREAM as BY_STREAM, Expected, compare
 from consumers import read_nats
 from nats_streams import make_stream, with_jetstream
@@ -15,19 +17,7 @@ from servers import NatsServer, free_port, state
 from support import check, equal, run
 
 STREAM = "LEDGER"
-
-
-def refused(store, url, code, *flags, words=(), env=None, seconds=8):
-    """It ends with this exit code and one line, which has these words, and soon."""
-    begin = time.monotonic()
-    result = run("publish", store, "--to", url, "--name", "refused", "--from", 1, *flags, code=code,
-                 env=dict(os.environ, **(env or {})))
-    check(time.monotonic() - begin < seconds, "too slow:", result)
-    message = result.error()["message"]
-    check("\n" not in message, "more than a line:", result)
-    for word in words:
-        check(word in message, f"no {word!r} in", message)
-    equal(result.out.count(b"\n") <= 1, True)
+refused = functools.partial(refusals.refused, seconds=8)
 
 
 def wrong_places(folder):

@@ -3,9 +3,10 @@
 // stands for are one commit, and nothing is published that is not durable.
 //
 //   auto sink = daybook::OpenFileSink({.url = "file:/var/out/ledger.ndjson"});
-//   auto publisher = daybook::Publisher::Open(*reader, *std::move(sink),
-//                                             {.name = "ledger", .from = PublishFrom::At(1)});
+//   auto publisher = daybook::Publisher::Open(*reader, *std::move(sink), {.name = "ledger"});
 //   (*publisher)->Run(PublishUntil::kStopped, [&] { return !stopping; });
+//
+// The first time PublisherOptions::from says where to begin; given later, it asks for a replay.
 //
 // In `publish/<name>/` of the store: LOCK, which the one publisher of the sink holds; JOURNAL, the
 // cursor and the dead letters (docs/format/publishing.md); REQUESTS, what others asked of a running
